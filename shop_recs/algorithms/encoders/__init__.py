@@ -1,0 +1,77 @@
+"""The serving half of the algorithms: a visitor's history in, one query vector out; numpy and onnxruntime only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from importlib import import_module
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A visitor's last interactions with items that have a vector, oldest first.
+
+    Attributes:
+        vectors: `(k, d)` float32, the items' vectors.
+        kinds: `(k,)` int8.
+        ages: `(k,)` float32, days before now, never negative, non-increasing.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    kinds: npt.NDArray[np.int8]
+    ages: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+class Encoder(ABC):
+    """Maps a history to a query vector; small, stateless, loadable without torch or implicit."""
+
+    name: ClassVar[str]
+    """Stored beside the content; `load` finds the class by it."""
+
+    history_length: int
+    """How many of the last interactions it looks at."""
+
+    @abstractmethod
+    def __call__(self, history: History) -> npt.NDArray[np.float32] | None:
+        """The query vector `(d,)` float32, or None where the history says nothing (it is empty, say)."""
+
+    @abstractmethod
+    def dumps(self) -> bytes:
+        """The encoder as bytes, without pickle."""
+
+    @classmethod
+    @abstractmethod
+    def loads(cls, content: bytes) -> Self:
+        """The encoder from what `dumps` returned.
+
+        Raises:
+            ValueError: the content is damaged or of another encoder.
+        """
+
+
+ENCODERS = {
+    "constant": "shop_recs.algorithms.encoders.constant.ConstantEncoder",
+    "fold-in": "shop_recs.algorithms.encoders.fold_in.FoldInEncoder",
+    "onnx": "shop_recs.algorithms.encoders.onnx.OnnxEncoder",
+}
+"""Name to class; a plug-in's own encoder is added here from its module."""
+
+
+def load(name: str, content: bytes) -> Encoder:
+    """The encoder stored under `name`; its module is imported on first use.
+
+    Raises:
+        ValueError: the name is unknown or the content damaged.
+    """
+    if name not in ENCODERS:
+        raise ValueError(f"unknown encoder {name!r}; known are {', '.join(sorted(ENCODERS))}")
+    module, _, attribute = ENCODERS[name].rpartition(".")
+    encoder: type[Encoder] = getattr(import_module(module), attribute)
+    return encoder.loads(content)

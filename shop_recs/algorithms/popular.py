@@ -1,0 +1,70 @@
+"""What most shoppers chose lately."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from shop_recs.algorithms.base import (
+    SECONDS_PER_DAY,
+    Fitted,
+    NotEnoughData,
+    Progress,
+    Recommender,
+    TrainingData,
+    silent,
+)
+from shop_recs.algorithms.encoders.constant import ConstantEncoder
+
+
+class Popular(Recommender):
+    """Scores an item by its distinct shoppers, each counted by the recency of his last interaction with it.
+
+    Distinct shoppers rather than interactions, so that nobody makes a bestseller alone.
+
+    Args:
+        half_life_days: a shopper counts half after so many days.
+    """
+
+    finds_similar: ClassVar[bool] = False
+
+    def __init__(self, *, half_life_days: float = 30.0) -> None:
+        if not half_life_days > 0:
+            raise ValueError(f"half_life_days must be above 0, not {half_life_days}; 30 is a good start")
+        self.half_life_days = half_life_days
+
+    def fit(
+        self,
+        data: TrainingData,
+        *,
+        seed: int = 0,
+        progress: Progress = silent,
+        resume: Fitted | None = None,
+    ) -> Fitted:
+        """Count; `seed` and `resume` change nothing."""
+        if not len(data):
+            raise NotEnoughData("not enough data: have 0 interactions, need 1")
+        progress("counting", 0.0)
+        last_of_pair = _last_of_each_pair(data)
+        ages = (data.times.max() - data.times[last_of_pair]) / SECONDS_PER_DAY
+        recency = 0.5 ** (ages / self.half_life_days)
+        scores = np.bincount(data.items[last_of_pair], weights=recency, minlength=data.n_items)
+        progress("counting", 1.0)
+        # A product nobody chose for years keeps a positive score, however small.
+        scores[data.items] = np.maximum(scores[data.items], np.finfo(np.float32).tiny)
+        return Fitted(
+            item_vectors=scores.astype(np.float32)[:, None],
+            known=scores > 0,
+            encoder=ConstantEncoder(np.ones(1, dtype=np.float32)),
+            info={"half_life_days": self.half_life_days},
+        )
+
+
+def _last_of_each_pair(data: TrainingData) -> npt.NDArray[np.int64]:
+    """The row of the last interaction of every shopper with every item of his."""
+    pairs = data.users.astype(np.int64) * data.n_items + data.items
+    _, last_from_end = np.unique(pairs[::-1], return_index=True)
+    rows: npt.NDArray[np.int64] = len(pairs) - 1 - last_from_end
+    return rows

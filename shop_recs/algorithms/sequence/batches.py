@@ -1,0 +1,139 @@
+"""Shoppers' histories cut into windows and packed into batches of about equal length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from shop_recs.algorithms.base import SECONDS_PER_DAY, TrainingData
+
+Rows = npt.NDArray[np.int64]
+
+UNKNOWN_GAP = -1.0
+"""Gap before the first event that is looked at: nobody asks what came before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """A log in the form that windows are cut from; items are indices into `vocabulary`.
+
+    Attributes:
+        items: `(n,)` int64.
+        kinds: `(n,)` int64.
+        gaps: `(n,)` float32, days since the shopper's event before.
+        weights: `(n,)` float32, how much the event counts as a target.
+        starts: `(n_users,)` int64, row of each shopper's first event.
+        stops: `(n_users,)` int64, row after each shopper's last event.
+        vocabulary: `(m,)` int64, item index in the log of each item here; items never seen are not in it.
+    """
+
+    items: Rows
+    kinds: Rows
+    gaps: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+    starts: Rows
+    stops: Rows
+    vocabulary: Rows
+
+    def before(self, stops: Rows) -> Sequences:
+        """The same log, each shopper's history ending earlier."""
+        return Sequences(self.items, self.kinds, self.gaps, self.weights, self.starts, stops, self.vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Windows of the log, padded on the right.
+
+    Attributes:
+        items, kinds: `(B, L)` int64; what stands in the padding means nothing.
+        gaps: `(B, L)` float32, days; `UNKNOWN_GAP` in the first column.
+        lengths: `(B,)` int64, between 1 and L.
+        targets: `(T,)` int64, the item after each valid position, row by row; T is the sum of the lengths.
+        weights: `(T,)` float32.
+    """
+
+    items: Tensor
+    kinds: Tensor
+    gaps: Tensor
+    lengths: Tensor
+    targets: Tensor
+    weights: Tensor
+
+    @property
+    def valid(self) -> Tensor:
+        """`(B, L)` bool, False in the padding."""
+        return torch.arange(self.items.shape[1]) < self.lengths[:, None]
+
+
+def sequences_of(data: TrainingData) -> Sequences:
+    """The whole log as sequences, an event weighing as much as its kind."""
+    vocabulary, items = np.unique(data.items, return_inverse=True)
+    gaps = np.diff(data.times, prepend=data.times[:1]) / SECONDS_PER_DAY
+    offsets = data.offsets
+    return Sequences(
+        items=items.astype(np.int64),
+        kinds=data.kinds.astype(np.int64),
+        gaps=gaps.astype(np.float32),
+        weights=data.kind_weights[data.kinds],
+        starts=offsets[:-1],
+        stops=offsets[1:],
+        vocabulary=vocabulary.astype(np.int64),
+    )
+
+
+def windows(sequences: Sequences, *, length: int, rng: np.random.Generator) -> tuple[Rows, Rows]:
+    """Every position that has a next event, in windows of at most `length`.
+
+    A history longer than that is cut at a random phase, so that over the epochs every event is seen with much
+    of its past and at every distance from the window's end.
+
+    Returns:
+        First row and length of each window.
+    """
+    positions = np.maximum(sequences.stops - sequences.starts - 1, 0)
+    phases = np.where(positions > length, rng.integers(length, size=len(positions)), 0)
+    counts = np.where(positions > 0, -(-(positions + phases) // length), 0)
+    users = np.repeat(np.arange(len(positions)), counts)
+    nth = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begin = np.maximum(nth * length - phases[users], 0)
+    end = np.minimum((nth + 1) * length - phases[users], positions[users])
+    return sequences.starts[users] + begin, end - begin
+
+
+def batches(sequences: Sequences, *, length: int, tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """One epoch in random order: batches of about `tokens` positions, each of windows of similar length."""
+    starts, lengths = windows(sequences, length=length, rng=rng)
+    order = np.argsort(lengths * rng.uniform(0.9, 1.1, size=len(lengths)), kind="stable")
+    numbers = np.cumsum(lengths[order]) // tokens
+    groups = np.split(order, np.flatnonzero(np.diff(numbers)) + 1)
+    for group in rng.permutation(len(groups)):
+        rows = groups[group]
+        yield batch_of(sequences, starts[rows], lengths[rows])
+
+
+def batch_of(sequences: Sequences, starts: Rows, lengths: Rows) -> Batch:
+    """The windows that begin at rows `starts`, of `lengths` positions; each must have a next event."""
+    steps = np.arange(lengths.max())
+    valid = steps < lengths[:, None]
+    rows = np.where(valid, starts[:, None] + steps, starts[:, None])
+    targets = rows[valid] + 1
+    gaps = sequences.gaps[rows]
+    gaps[:, 0] = UNKNOWN_GAP
+    return Batch(
+        items=_tensor(sequences.items[rows]),
+        kinds=_tensor(sequences.kinds[rows]),
+        gaps=_tensor(gaps),
+        lengths=_tensor(lengths),
+        targets=_tensor(sequences.items[targets]),
+        weights=_tensor(sequences.weights[targets]),
+    )
+
+
+def _tensor(array: npt.NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))

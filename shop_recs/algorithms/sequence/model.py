@@ -1,0 +1,58 @@
+"""What every sequence model shares around its network: item vectors, embedded events and the cosine head."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from shop_recs.algorithms.base import KINDS
+from shop_recs.algorithms.sequence.batches import Batch
+
+Network = Callable[[Tensor, Tensor], Tensor]
+
+GAP_EDGES = (-0.5, 2e-5, 3e-4, 1.5e-3, 6e-3, 0.025, 0.09, 0.3, 0.8, 2.3, 5.5, 11.0, 25.0, 60.0, 150.0, 400.0)
+"""Days between buckets of the time since the event before, from about 2 s; below zero it is unknown."""
+
+
+class SequenceModel(nn.Module):
+    """A network between unit item vectors that go in and unit query vectors that come out."""
+
+    gap_edges: Tensor
+
+    def __init__(self, network: nn.Module, *, n_items: int, dimensions: int, dropout: float) -> None:
+        super().__init__()
+        self.network = network
+        self.items = nn.Embedding(n_items, dimensions)
+        self.kinds = nn.Embedding(KINDS, dimensions)
+        self.gaps = nn.Embedding(len(GAP_EDGES) + 1, dimensions)
+        self.input_scale = nn.Parameter(torch.full((dimensions,), math.sqrt(dimensions)))
+        self.norm = nn.LayerNorm(dimensions)
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("gap_edges", torch.tensor(GAP_EDGES), persistent=False)
+
+    def vectors(self, items: Tensor) -> Tensor:
+        """`(..., d)` unit vectors of the items, the same as input and as output (tied)."""
+        return F.normalize(self.items(items), dim=-1)
+
+    def queries(self, vectors: Tensor, kinds: Tensor, gaps: Tensor, lengths: Tensor) -> Tensor:
+        """`(B, L, d)` unit query vectors, one after each event.
+
+        Args:
+            vectors: `(B, L, d)` unit item vectors.
+            kinds: `(B, L)` int64.
+            gaps: `(B, L)` days since the event before, negative where it is unknown.
+            lengths: `(B,)` int64, valid events of each row.
+        """
+        buckets = (gaps[..., None] > self.gap_edges).sum(dim=-1)
+        x = vectors * self.input_scale + self.kinds(kinds) + self.gaps(buckets)
+        remaining = (lengths[:, None] - 1 - torch.arange(vectors.shape[1])).clamp(min=0)
+        return F.normalize(self.norm(self.network(self.dropout(x), remaining)), dim=-1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """`(T, d)` unit query vectors of the batch's valid positions."""
+        queries = self.queries(self.vectors(batch.items), batch.kinds, batch.gaps, batch.lengths)
+        return queries[batch.valid]

@@ -1,0 +1,85 @@
+"""Causal self-attention over a history: SASRec's network with LiGR's gated blocks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Transformer(nn.Module):
+    """Positions counted from the end, then pre-norm blocks (Kang & McAuley 2018; Borisyuk et al. 2025)."""
+
+    def __init__(self, *, dimensions: int, blocks: int, heads: int, length: int, dropout: float) -> None:
+        super().__init__()
+        self.positions = nn.Embedding(length, dimensions)
+        self.blocks = nn.ModuleList(
+            Block(dimensions=dimensions, heads=heads, dropout=dropout) for _ in range(blocks)
+        )
+
+    def forward(self, x: Tensor, remaining: Tensor) -> Tensor:
+        """What is known after each event.
+
+        Args:
+            x: `(B, L, d)` embedded events.
+            remaining: `(B, L)` int64, how many valid events follow; 0 in the padding.
+
+        Returns:
+            `(B, L, d)`; position i depends on events up to i only.
+        """
+        x = x + self.positions(remaining)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Block(nn.Module):
+    """Attention and SwiGLU, each added to the stream through a sigmoid gate."""
+
+    def __init__(self, *, dimensions: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(dimensions=dimensions, heads=heads, dropout=dropout)
+        self.feed_forward = FeedForward(dimensions=dimensions, dropout=dropout)
+        self.attention_norm = nn.LayerNorm(dimensions)
+        self.feed_forward_norm = nn.LayerNorm(dimensions)
+        self.attention_gate = nn.Linear(dimensions, dimensions)
+        self.feed_forward_gate = nn.Linear(dimensions, dimensions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + torch.sigmoid(self.attention_gate(x)) * self.attention(self.attention_norm(x))
+        return x + torch.sigmoid(self.feed_forward_gate(x)) * self.feed_forward(self.feed_forward_norm(x))
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, each event looking at itself and what came before."""
+
+    def __init__(self, *, dimensions: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.inward = nn.Linear(dimensions, 3 * dimensions)
+        self.outward = nn.Linear(dimensions, dimensions)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, dimensions = x.shape
+        per_head = (batch, length, self.heads, dimensions // self.heads)
+        query, key, value = (
+            part.reshape(per_head).transpose(1, 2) for part in self.inward(x).chunk(3, dim=2)
+        )  # (B, H, L, d / H)
+        # Padding stands on the right, where a causal mask never looks: no mask tensor is needed.
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return self.dropout(self.outward(mixed.transpose(1, 2).reshape(batch, length, dimensions)))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, *, dimensions: int, dropout: float) -> None:
+        super().__init__()
+        self.inward = nn.Linear(dimensions, 8 * dimensions)
+        self.outward = nn.Linear(4 * dimensions, dimensions)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.inward(x).chunk(2, dim=-1)
+        return self.dropout(self.outward(self.dropout(F.silu(gate) * value)))

@@ -1,0 +1,179 @@
+"""Settings: one `SHOP_RECS` dictionary, typed here, read at access so that overrides always count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+
+class Defaults:
+    """Every setting with its default; a dictionary in `SHOP_RECS` is merged key by key over the default."""
+
+    PRODUCT_MODEL: str = ""
+    """The shop's product, as `"app_label.ModelName"`. The only required setting; fixed once migrated."""
+
+    PRODUCT_MIGRATION: str = "__first__"
+    """Migration of the product's app that creates the product, where that is not its first one."""
+
+    PRODUCT_FIELDS: dict[str, str | None] = {
+        "title": "name",
+        "image": "image",
+        "price": "price",
+        "category": "category",
+    }
+    """Attribute of the product for each part of a card; a missing attribute leaves that part out."""
+
+    AVAILABLE: dict[str, Any] | str = {}
+    """Products that may be shown: keyword arguments for `filter()`, or a dotted path to a function
+    that takes a product queryset and returns one."""
+
+    CART: str | None = None
+    """Dotted path to a function `(request) -> iterable of product keys` now in the cart. Without it the products
+    carted since the visitor's last purchase count as the cart."""
+
+    EXCLUDE_PURCHASED: bool = True
+    """Leave products that the visitor already bought out of "recommended for you"."""
+
+    CONSENT: str = "shop_recs.tracking.consent.unless_opted_out"
+    """Dotted path to a function `(request) -> bool`: may this visitor be remembered? The default says yes unless
+    the browser sends `Sec-GPC: 1` or `DNT: 1`."""
+
+    IS_BOT: str = "shop_recs.tracking.bots.is_bot"
+    """Dotted path to a function `(request) -> bool`: requests that are never recorded."""
+
+    COOKIE_NAME: str = "shop_recs_visitor"
+    """Name of the visitor cookie."""
+
+    COOKIE_AGE_DAYS: int = 180
+    """Days the visitor cookie lives after the last recorded interaction that renewed it."""
+
+    EVENTS_PER_REQUEST: int = 50
+    """Events that one `POST events/` may carry."""
+
+    EVENTS_BYTES: int = 65_536
+    """Bytes that one `POST events/` may carry; browsers send no more from a page that is being left."""
+
+    THROTTLE_RATES: dict[str, str | None] = {
+        "recommendations": "600/min",
+        "events": "300/min",
+        "models": "120/min",
+    }
+    """Requests per visitor or user and endpoint group, in the notation of Django REST framework; None lifts a limit."""
+
+    INTERACTION_WEIGHTS: dict[str, float] = {"view": 1.0, "favourite": 2.0, "cart": 3.0, "purchase": 5.0}
+    """What an interaction of each kind counts in training and in a visitor's history."""
+
+    HALF_LIFE_DAYS: float | None = 90.0
+    """Days after which an interaction counts half in training; None means that age does not matter."""
+
+    TRAINING_DAYS: int | None = None
+    """Days of the log to train on; None means all of it."""
+
+    MAX_PER_VISITOR: int = 2_000
+    """Most recent interactions of one visitor that training reads; one noisy visitor cannot bend a model."""
+
+    MAX_PER_PAIR: int = 5
+    """Most recent interactions of one visitor with one product that training reads."""
+
+    MIN_INTERACTIONS: int = 200
+    """Interactions below which nothing is trained."""
+
+    MIN_VISITORS: int = 20
+    """Shoppers below which nothing is trained."""
+
+    MIN_PRODUCTS: int = 10
+    """Products with interactions below which nothing is trained."""
+
+    ALGORITHMS: dict[str, dict[str, Any] | None] = {
+        "popular": {"BACKEND": "shop_recs.algorithms.popular.Popular"},
+        "als": {"BACKEND": "shop_recs.algorithms.als.ALS"},
+        "sasrec": {"BACKEND": "shop_recs.algorithms.sasrec.SASRec"},
+    }
+    """Name to `{"BACKEND": dotted path, "OPTIONS": {...}}`; None removes a default."""
+
+    LADDER: tuple[str, ...] = ("sasrec", "als", "popular")
+    """Algorithms in the order in which serving tries them; after the last come the newest products."""
+
+    HOLDOUT: float = 0.1
+    """Share of the interactions, the last in time, that a training evaluates on before it learns from all."""
+
+    SEED: int = 0
+    """Seed of every training."""
+
+    TRAINING_THREADS: int = 1
+    """Threads that a training may use for linear algebra; one leaves serving undisturbed."""
+
+    LEASE_SECONDS: int = 120
+    """Seconds without a heartbeat after which a training counts as dead."""
+
+    EXACT_BELOW: int = 20_000
+    """Products below which ranking scans exactly; above it an HNSW index is built."""
+
+    KEEP_VERSIONS: int = 2
+    """Published versions kept behind the active one, for rolling back."""
+
+
+class Settings(Defaults):
+    """The settings in force; `settings.NAME` reads `SHOP_RECS["NAME"]`, then the default."""
+
+    def __getattribute__(self, name: str) -> Any:
+        default = super().__getattribute__(name)
+        if not name.isupper():
+            return default
+        given = getattr(django_settings, "SHOP_RECS", {})
+        if name not in given:
+            return default
+        value = given[name]
+        if isinstance(default, dict) and default and isinstance(value, dict):
+            return default | value
+        return value
+
+
+settings = Settings()
+
+
+def setting_names() -> list[str]:
+    """The names of all settings, in the order of their definition."""
+    return [name for name in vars(Defaults) if name.isupper()]
+
+
+def product_model_string() -> str:
+    """`"app_label.ModelName"` of the shop's product, for foreign keys and migrations.
+
+    Raises:
+        ImproperlyConfigured: the setting is missing or malformed.
+    """
+    name = settings.PRODUCT_MODEL
+    if not isinstance(name, str) or name.count(".") != 1:
+        raise ImproperlyConfigured(
+            f'SHOP_RECS["PRODUCT_MODEL"] is {name!r}; write the shop\'s product as "app_label.ModelName", '
+            'for example SHOP_RECS = {"PRODUCT_MODEL": "shop.Product"}.'
+        )
+    return name
+
+
+def get_product_model() -> type[Model]:
+    """The shop's product model.
+
+    Raises:
+        ImproperlyConfigured: the setting names no installed model.
+    """
+    name = product_model_string()
+    try:
+        return apps.get_model(name, require_ready=False)
+    except (LookupError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f'SHOP_RECS["PRODUCT_MODEL"] is {name!r}, but no such model is installed; '
+            "check the spelling and that its app is in INSTALLED_APPS."
+        ) from error
+
+
+def product_migration_dependency() -> tuple[str, str]:
+    """The migration after which the product's table exists."""
+    return product_model_string().split(".")[0], settings.PRODUCT_MIGRATION

@@ -1,0 +1,27 @@
+"""Errors that callers of the package may catch."""
+
+from __future__ import annotations
+
+
+class ShopRecsError(Exception):
+    """Base of all errors raised on purpose; the message says what to do."""
+
+
+class AlreadyRunning(ShopRecsError):
+    """Another run is training this algorithm and its heartbeat is fresh."""
+
+
+class Superseded(ShopRecsError):
+    """This run lost its lease: it was cancelled, or taken over after its heartbeat stopped."""
+
+
+class NotEnoughInteractions(ShopRecsError):
+    """The log is too small to train on: have X, need Y."""
+
+
+class UnknownAlgorithm(ShopRecsError):
+    """No algorithm of this name is configured in `SHOP_RECS["ALGORITHMS"]`."""
+
+
+class NothingToPublish(ShopRecsError):
+    """The version cannot be published, or there is no version to roll back to."""

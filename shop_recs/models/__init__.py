@@ -1,0 +1,29 @@
+"""The tables; one file per concern."""
+
+from shop_recs.models.interactions import (
+    KIND_NAMES,
+    CartAddition,
+    Favourite,
+    Interaction,
+    Kind,
+    Purchase,
+    View,
+)
+from shop_recs.models.vectors import ItemVector
+from shop_recs.models.versions import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.models.visitors import Visitor
+
+__all__ = [
+    "KIND_NAMES",
+    "ActiveModel",
+    "CartAddition",
+    "EncoderArtefact",
+    "Favourite",
+    "Interaction",
+    "ItemVector",
+    "Kind",
+    "ModelVersion",
+    "Purchase",
+    "View",
+    "Visitor",
+]

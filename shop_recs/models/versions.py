@@ -1,0 +1,123 @@
+"""What was learned and which of it is served: immutable versions and one pointer per algorithm."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from shop_recs.conf import settings
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    """Questions asked of the versions."""
+
+    def of(self, algorithm: str) -> Self:
+        """The versions of one algorithm."""
+        return self.filter(algorithm=algorithm)
+
+    def training(self) -> Self:
+        """Runs under way, dead ones included until somebody marks them."""
+        return self.filter(status=ModelVersion.Status.TRAINING)
+
+    def ready(self) -> Self:
+        """Versions whose vectors are stored, so that they can be published."""
+        return self.filter(status=ModelVersion.Status.READY)
+
+    def dead(self) -> Self:
+        """Runs whose heartbeat stopped longer ago than the lease lasts."""
+        limit = timezone.now() - timedelta(seconds=settings.LEASE_SECONDS)
+        return self.training().filter(heartbeat_at__lt=limit)
+
+
+class ModelVersion(models.Model):
+    """One training run and what it left: never changed after it is ready, except to retire it."""
+
+    class Status(models.TextChoices):
+        """`ready` versions have their vectors stored; which one is served says `ActiveModel`."""
+
+        TRAINING = "training", _("training")
+        READY = "ready", _("ready")
+        FAILED = "failed", _("failed")
+        RETIRED = "retired", _("retired")
+
+    algorithm = models.CharField(_("algorithm"), max_length=64)
+    status = models.CharField(_("status"), max_length=16, choices=Status, default=Status.TRAINING)
+    options = models.JSONField(_("options"), default=dict, blank=True)
+    metrics = models.JSONField(_("metrics"), default=dict, blank=True)
+    info = models.JSONField(_("facts"), default=dict, blank=True)
+    error = models.TextField(_("error"), blank=True, default="")
+
+    lease = models.UUIDField(null=True, editable=False)
+    heartbeat_at = models.DateTimeField(_("heartbeat"), default=timezone.now)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    phase = models.CharField(_("phase"), max_length=64, blank=True, default="")
+    percent = models.FloatField(_("percent done"), default=0.0)
+    eta_seconds = models.FloatField(_("seconds left"), null=True, blank=True)
+
+    dimensions = models.PositiveSmallIntegerField(_("dimensions"), null=True, blank=True)
+    item_count = models.PositiveIntegerField(_("products with a vector"), null=True, blank=True)
+    unit_norm = models.BooleanField(_("vectors have length 1"), default=False)
+    finds_similar = models.BooleanField(_("finds similar items"), default=True)
+    interaction_count = models.PositiveIntegerField(_("interactions"), null=True, blank=True)
+    visitor_count = models.PositiveIntegerField(_("shoppers"), null=True, blank=True)
+    data_from = models.DateTimeField(_("data from"), null=True, blank=True)
+    data_until = models.DateTimeField(_("data until"), null=True, blank=True)
+    created_at = models.DateTimeField(_("started at"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("model version")
+        verbose_name_plural = _("model versions")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["algorithm", "-id"], name="shop_recs_algorithm_versions")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["algorithm"],
+                condition=models.Q(status="training"),
+                name="shop_recs_one_training_per_algorithm",
+            )
+        ]
+        permissions = [
+            ("retrain", _("Can retrain models")),
+            ("publish", _("Can publish and roll back models")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.pk}"
+
+
+class ActiveModel(models.Model):
+    """The pointer: which version of an algorithm is served. Publishing is an update of one row."""
+
+    algorithm = models.CharField(_("algorithm"), max_length=64, primary_key=True)
+    version = models.OneToOneField(
+        ModelVersion, on_delete=models.PROTECT, related_name="active", verbose_name=_("version")
+    )
+    published_at = models.DateTimeField(_("published at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("active model")
+        verbose_name_plural = _("active models")
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} → {self.version_id}"
+
+
+class EncoderArtefact(models.Model):
+    """The serving half of a version: what maps a history to a query vector."""
+
+    version = models.OneToOneField(
+        ModelVersion, on_delete=models.CASCADE, primary_key=True, related_name="encoder"
+    )
+    name = models.CharField(max_length=64)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.version_id}"

@@ -1,0 +1,39 @@
+"""Fixtures that every part of the suite may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shop_recs.conf import get_product_model
+
+DATA = Path(
+    os.environ.get("SHOP_RECS_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")
+)
+
+
+@pytest.fixture
+def shop_data() -> Path:
+    """The folder of real interaction logs; skips the test where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real logs at {DATA}; set SHOP_RECS_DATA to a folder that has them")
+    return DATA
+
+
+@pytest.fixture
+def make_product(db: None) -> Any:
+    """Make a product of the host's own model: `make_product("Red chair", price=10)`."""
+
+    def make(name: str = "Product", **fields: Any) -> Any:
+        return get_product_model()._default_manager.create(name=name, **fields)
+
+    return make
+
+
+@pytest.fixture
+def products(make_product: Any) -> list[Any]:
+    """Twelve products."""
+    return [make_product(f"Product {number}") for number in range(12)]

@@ -1,0 +1,75 @@
+"""One host project for the suite; `SHOP_RECS_TEST_PROJECT` chooses which kind of shop."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from demo_shop.postgres import database_settings
+
+PROJECT = os.environ.get("SHOP_RECS_TEST_PROJECT", "integer")
+"""`integer`: plain shop; `uuid`: UUID keys, own user model, no time zones; `later`: product in a later migration."""
+
+BASE_DIR = Path(__file__).resolve().parent
+SECRET_KEY = "only for tests"
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "tests.urls"
+USE_TZ = PROJECT != "uuid"
+TIME_ZONE = "Europe/Vienna"
+STATIC_URL = "/static/"
+MEDIA_URL = "/media/"
+MEDIA_ROOT = BASE_DIR / "media"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+DATABASES: dict[str, dict[str, Any]] = {"default": database_settings()}
+DATABASES["default"]["TEST"] = {"NAME": os.environ.get("TEST_DATABASE_NAME", f"test_{PROJECT}")}
+if database := os.environ.get("SHOP_RECS_TEST_DATABASE"):
+    # A Celery worker or a server started by a test joins the database that the test made.
+    DATABASES["default"]["NAME"] = database
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    f"tests.projects.{PROJECT}.apps.ShopConfig",
+    "shop_recs",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "shop_recs.middleware.VisitorMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+SHOP_RECS: dict[str, Any] = {"PRODUCT_MODEL": "shop.Product", "AVAILABLE": {"is_active": True}}
+if PROJECT == "uuid":
+    AUTH_USER_MODEL = "shop.Customer"
+if PROJECT == "later":
+    SHOP_RECS["PRODUCT_MIGRATION"] = "0002_product"
+
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
