@@ -34,15 +34,15 @@ class Defaults:
     that takes a product queryset and returns one."""
 
     CART: str | None = None
-    """Dotted path to a function `(request) -> iterable of product keys` now in the cart. Without it the products
-    carted since the visitor's last purchase count as the cart."""
+    """Dotted path to a function `(request) -> iterable of product keys` now in the cart. Without it the
+    products carted since the visitor's last purchase count as the cart."""
 
     EXCLUDE_PURCHASED: bool = True
     """Leave products that the visitor already bought out of "recommended for you"."""
 
     CONSENT: str = "shop_recs.tracking.consent.unless_opted_out"
-    """Dotted path to a function `(request) -> bool`: may this visitor be remembered? The default says yes unless
-    the browser sends `Sec-GPC: 1` or `DNT: 1`."""
+    """Dotted path to a function `(request) -> bool`: may this visitor be remembered? The default says yes
+    unless the browser sends `Sec-GPC: 1` or `DNT: 1`."""
 
     IS_BOT: str = "shop_recs.tracking.bots.is_bot"
     """Dotted path to a function `(request) -> bool`: requests that are never recorded."""
@@ -66,7 +66,12 @@ class Defaults:
     }
     """Requests per visitor or user and endpoint group, in the notation of Django REST framework; None lifts a limit."""
 
-    INTERACTION_WEIGHTS: dict[str, float] = {"view": 1.0, "favourite": 2.0, "cart": 3.0, "purchase": 5.0}
+    INTERACTION_WEIGHTS: dict[str, float] = {
+        "view": 1.0,
+        "favourite": 2.0,
+        "cart": 3.0,
+        "purchase": 5.0,
+    }
     """What an interaction of each kind counts in training and in a visitor's history."""
 
     HALF_LIFE_DAYS: float | None = 90.0

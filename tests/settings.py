@@ -9,7 +9,8 @@ from typing import Any
 from demo_shop.postgres import database_settings
 
 PROJECT = os.environ.get("SHOP_RECS_TEST_PROJECT", "integer")
-"""`integer`: plain shop; `uuid`: UUID keys, own user model, no time zones; `later`: product in a later migration."""
+"""`integer`: plain shop; `uuid`: UUID keys, own user model, no time zones; `later`: product in a later
+migration."""
 
 BASE_DIR = Path(__file__).resolve().parent
 SECRET_KEY = "only for tests"

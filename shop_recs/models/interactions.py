@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Self
+from typing import ClassVar, Self
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -114,7 +114,7 @@ class OfKind(models.Manager[Interaction]):
 class View(Interaction):
     """A product page seen."""
 
-    objects = OfKind(Kind.VIEW)  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Interaction]] = OfKind(Kind.VIEW)  # type: ignore[assignment]
 
     class Meta:
         proxy = True
@@ -125,7 +125,7 @@ class View(Interaction):
 class Favourite(Interaction):
     """A product put on a wish list."""
 
-    objects = OfKind(Kind.FAVOURITE)  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Interaction]] = OfKind(Kind.FAVOURITE)  # type: ignore[assignment]
 
     class Meta:
         proxy = True
@@ -136,7 +136,7 @@ class Favourite(Interaction):
 class CartAddition(Interaction):
     """A product put into the cart."""
 
-    objects = OfKind(Kind.CART)  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Interaction]] = OfKind(Kind.CART)  # type: ignore[assignment]
 
     class Meta:
         proxy = True
@@ -147,7 +147,7 @@ class CartAddition(Interaction):
 class Purchase(Interaction):
     """A product bought."""
 
-    objects = OfKind(Kind.PURCHASE)  # type: ignore[assignment]
+    objects: ClassVar[models.Manager[Interaction]] = OfKind(Kind.PURCHASE)  # type: ignore[assignment]
 
     class Meta:
         proxy = True

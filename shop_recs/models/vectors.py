@@ -12,9 +12,9 @@ from shop_recs.models.versions import ModelVersion
 class ItemVector(models.Model):
     """The vector of a product in a model version.
 
-    The table is partitioned by list of `version`; Django sees the parent only. The vector has no declared number
-    of dimensions, since that is a fact of the version. Rows of deleted products stay until the version is
-    dropped: every reader joins the product.
+    The table is partitioned by list of `version`; Django sees the parent only. The vector has no declared
+    number of dimensions, since that is a fact of the version. Rows of deleted products stay until the version
+    is dropped: every reader joins the product.
     """
 
     pk = models.CompositePrimaryKey("product_id", "version_id")
