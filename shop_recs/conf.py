@@ -64,7 +64,8 @@ class Defaults:
         "events": "300/min",
         "models": "120/min",
     }
-    """Requests per visitor or user and endpoint group, in the notation of Django REST framework; None lifts a limit."""
+    """Requests per visitor or user and endpoint group, in the notation of Django REST framework; None lifts
+    a limit."""
 
     INTERACTION_WEIGHTS: dict[str, float] = {
         "view": 1.0,
