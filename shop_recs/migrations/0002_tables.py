@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import django.contrib.postgres.indexes
 import django.utils.timezone
@@ -31,7 +32,15 @@ def drop_item_vectors(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) 
     schema_editor.execute("DROP TABLE shop_recs_itemvector")
 
 
-def product_key(**options: object) -> models.ForeignKey:
+def remember_product(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """The foreign key has no constraint that says whose keys these are; a system check reads this comment."""
+    model = apps.get_model("shop_recs", "Interaction")
+    table = model._meta.get_field("product").remote_field.model._meta.db_table
+    comment = schema_editor.quote_value(table)
+    schema_editor.execute(f"COMMENT ON COLUMN shop_recs_interaction.product_id IS {comment}", params=None)
+
+
+def product_key(**options: Any) -> models.ForeignKey[Any, Any]:
     return models.ForeignKey(
         to=conf.product_model_string(),
         on_delete=models.DO_NOTHING,
@@ -310,4 +319,5 @@ class Migration(migrations.Migration):
             database_operations=[],
         ),
         migrations.RunPython(create_item_vectors, drop_item_vectors),
+        migrations.RunPython(remember_product, migrations.RunPython.noop),
     ]

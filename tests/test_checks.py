@@ -1,0 +1,274 @@
+"""What the system checks say, and when they keep silent."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.core.checks import Tags
+from django.db import connection, connections
+
+from tests.settings import SHOP_RECS
+
+VISITOR = "shop_recs.middleware.VisitorMiddleware"
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+
+def problems(**kwargs: Any) -> dict[str, str]:
+    """Our messages by their id without the app's name, each with its hint."""
+    found: dict[str, str] = {}
+    for message in checks.run_checks(**kwargs):
+        app, _, number = str(message.id).partition(".")
+        if app == "shop_recs":
+            found[number] = f"{found.get(number, '')} {message.msg} {message.hint}"
+    return found
+
+
+def database_problems() -> dict[str, str]:
+    return problems(tags=[Tags.database], databases=["default"])
+
+
+@pytest.fixture
+def shop(settings):
+    """Change `SHOP_RECS` on top of what the host project says."""
+
+    def change(**given: Any) -> None:
+        settings.SHOP_RECS = SHOP_RECS | given
+
+    return change
+
+
+def run_sql(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def test_a_right_installation_has_no_problems(db):
+    assert problems() == {}
+    assert database_problems() == {}
+
+
+@pytest.mark.parametrize("name", ["", "Product", "shop.product.Product", "shop.Prodct", "shpo.Product", None])
+def test_a_product_that_is_not_installed_is_named(shop, name):
+    shop(PRODUCT_MODEL=name)
+    assert repr(name) in problems()["E001"]
+    assert 'SHOP_RECS = {"PRODUCT_MODEL"' in problems()["E001"]
+
+
+def test_a_product_with_a_composite_key_is_refused(shop):
+    shop(PRODUCT_MODEL="shop_recs.ItemVector", AVAILABLE={})
+    assert "single-column key" in problems()["E002"]
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ({"PRODUKT_FIELDS": {}}, "PRODUCT_FIELDS"),
+        ({"exclude_purchased": False}, "EXCLUDE_PURCHASED"),
+        ({"INTERACTION_WEIGHTS": {"puchase": 3.0}}, "purchase"),
+        ({"THROTTLE_RATES": {"recomendations": "1/s"}}, "recommendations"),
+        ({"PRODUCT_FIELDS": {"titel": "name"}}, "title"),
+        ({"ALGORITHMS": {"als": {"BACKEND": "shop_recs.algorithms.als.ALS", "OPTION": {}}}}, "OPTIONS"),
+    ],
+)
+def test_an_unknown_key_comes_with_the_nearest_right_one(shop, given, right):
+    shop(**given)
+    assert f'Did you mean "{right}"?' in problems()["E003"]
+
+
+def test_an_unknown_key_like_no_other_comes_with_all_of_them(shop):
+    shop(INTERACTION_WEIGHTS={"xyzzy": 1.0})
+    assert "Known are view, favourite, cart, purchase." in problems()["E003"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("COOKIE_AGE_DAYS", "180", "int"),
+        ("COOKIE_AGE_DAYS", True, "int"),
+        ("EXCLUDE_PURCHASED", 1, "bool"),
+        ("HALF_LIFE_DAYS", "90", "float or None"),
+        ("INTERACTION_WEIGHTS", {"view": "1"}, "dict[str, float]"),
+        ("LADDER", "als", "tuple[str, ...]"),
+        ("ALGORITHMS", ["als"], "dict["),
+        ("AVAILABLE", None, "dict[str, typing.Any] or str"),
+    ],
+)
+def test_a_setting_of_a_wrong_type_is_told_its_right_one(shop, name, value, words):
+    shop(**{name: value})
+    assert f"it must be {words}" in problems()["E004"]
+
+
+def test_settings_of_every_right_type_pass(shop):
+    shop(
+        HALF_LIFE_DAYS=30,
+        TRAINING_DAYS=None,
+        LADDER=["als", "popular"],
+        INTERACTION_WEIGHTS={"view": 1},
+        THROTTLE_RATES={"events": None, "models": "5/hour"},
+        ALGORITHMS={"sasrec": None},
+        AVAILABLE="tests.test_checks.everything",
+    )
+    assert problems() == {}
+
+
+def everything(products: Any) -> Any:
+    return products
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"OPTIONS": {"factors": 32}},
+        {"BACKEND": "shop_recs.algorithms.alz.ALS"},
+        {"BACKEND": "no_such_package.als.ALS"},
+        {"BACKEND": "ALS"},
+        {"BACKEND": None},
+    ],
+)
+def test_an_algorithm_without_an_existing_module_is_named(shop, entry):
+    shop(ALGORITHMS={"als": entry})
+    assert 'Write SHOP_RECS["ALGORITHMS"]["als"] = {"BACKEND"' in problems()["E005"]
+
+
+def test_looking_for_algorithms_imports_none_of_them():
+    code = (
+        "import sys, django; django.setup(); from django.core import checks; checks.run_checks();"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'implicit', 'shop_recs.algorithms.als')))"
+    )
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_ladder_with_an_unknown_rung_is_corrected(shop):
+    shop(LADDER=("sasrek", "als"))
+    assert "sasrek" in problems()["E006"]
+    assert 'Did you mean "sasrec"?' in problems()["E006"]
+
+
+@pytest.mark.parametrize("name", ["AVAILABLE", "CART", "CONSENT", "IS_BOT"])
+@pytest.mark.parametrize("path", ["tests.test_checks.nothing", "no_package.f", "tests.test_checks.VISITOR"])
+def test_a_dotted_path_that_leads_to_no_function_is_named(shop, name, path):
+    shop(**{name: path})
+    assert path in problems()["E007"]
+
+
+def test_a_filter_for_available_products_must_name_fields(shop):
+    shop(AVAILABLE={"is_activ": True})
+    assert "is_activ" in problems()["E008"]
+
+
+@pytest.mark.parametrize("rate", ["600", "many/min", "5/fortnight", "0/min"])
+def test_a_rate_that_could_not_be_read_is_named(shop, rate):
+    shop(THROTTLE_RATES={"events": rate})
+    assert rate in problems()["E009"]
+
+
+class ToSQLite:
+    """Routes everything to a database that is not PostgreSQL."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "lite"
+
+
+def test_another_database_engine_is_refused(settings, monkeypatch):
+    lite = dict(connections.settings["default"], ENGINE="django.db.backends.sqlite3", NAME=":memory:")
+    monkeypatch.setitem(connections.settings, "lite", lite)
+    settings.DATABASE_ROUTERS = ["tests.test_checks.ToSQLite"]
+    assert 'DATABASES["lite"]' in problems()["E010"]
+
+
+def test_a_missing_middleware_is_named(settings):
+    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path != VISITOR]
+    assert f'Add "{VISITOR}"' in problems()["E011"]
+
+
+def test_a_middleware_before_the_user_is_known_must_move(settings):
+    settings.MIDDLEWARE = [VISITOR, *(path for path in settings.MIDDLEWARE if path != VISITOR)]
+    assert f'Move "{VISITOR}" below' in problems()["E012"]
+
+
+def test_a_shop_without_users_may_place_the_middleware_anywhere(settings):
+    settings.MIDDLEWARE = [
+        VISITOR,
+        *(path for path in settings.MIDDLEWARE if path not in (VISITOR, AUTHENTICATION)),
+    ]
+    assert not problems().keys() & {"E011", "E012"}
+
+
+def test_a_page_cache_is_warned_of(settings):
+    settings.MIDDLEWARE = [
+        "django.middleware.cache.UpdateCacheMiddleware",
+        *settings.MIDDLEWARE,
+        "django.middleware.cache.FetchFromCacheMiddleware",
+    ]
+    assert "{% track_view product %}" in problems()["W001"]
+
+
+def test_a_missing_extension_comes_with_the_statement_to_run(db):
+    run_sql("DROP EXTENSION vector CASCADE")
+    assert "CREATE EXTENSION vector;" in database_problems()["E013"]
+
+
+def test_the_first_migrate_is_not_stopped_by_the_extension_it_will_create(db):
+    run_sql("DROP EXTENSION vector CASCADE", "DROP TABLE shop_recs_interaction CASCADE")
+    assert database_problems() == {}
+
+
+def test_a_role_that_may_not_create_the_extension_is_told_before_the_first_migrate(db):
+    run_sql(
+        "DROP EXTENSION vector CASCADE",
+        "DROP TABLE shop_recs_interaction CASCADE",
+        "CREATE ROLE poor_shop",
+        "SET LOCAL ROLE poor_shop",
+    )
+    found = database_problems()
+    assert found.keys() == {"W002"}
+    assert "CREATE EXTENSION vector;" in found["W002"]
+
+
+def pretend_pgvector(version: str) -> None:
+    run_sql(f"UPDATE pg_extension SET extversion = '{version}' WHERE extname = 'vector'")
+
+
+@pytest.mark.parametrize("version", ["0.7.4", "0.8.3"])
+def test_an_old_pgvector_is_warned_of(db, version):
+    pretend_pgvector(version)
+    assert "ALTER EXTENSION vector UPDATE;" in database_problems()["W003"]
+
+
+@pytest.mark.parametrize("version", ["0.8.4", "0.8.10", "0.10.0", "1.0"])
+def test_a_new_pgvector_is_not_warned_of(db, version):
+    pretend_pgvector(version)
+    assert database_problems() == {}
+
+
+def test_a_product_setting_changed_after_migrating_is_noticed(db, shop):
+    shop(PRODUCT_MODEL="shop.Category", AVAILABLE={})
+    assert "shop_product" in database_problems()["E014"]
+    assert "shop.Category" in database_problems()["E014"]
+
+
+def test_a_renamed_product_table_is_accepted_once_the_hint_is_followed(db, shop):
+    run_sql("DROP TABLE shop_category CASCADE", "ALTER TABLE shop_product RENAME TO shop_category")
+    shop(PRODUCT_MODEL="shop.Category", AVAILABLE={})
+    statement = re.search(r"COMMENT ON COLUMN .*?;", database_problems()["E014"])
+    assert statement
+    run_sql(statement.group())
+    assert database_problems() == {}
+
+
+def test_a_product_whose_key_changed_its_type_is_noticed(db):
+    run_sql("ALTER TABLE shop_recs_interaction ALTER COLUMN product_id TYPE text")
+    assert "refers to it as text" in database_problems()["E015"]
+
+
+def test_nothing_is_said_of_a_database_that_is_not_migrated(db):
+    run_sql("DROP TABLE shop_recs_interaction CASCADE")
+    assert database_problems() == {}
