@@ -25,3 +25,11 @@ class UnknownAlgorithm(ShopRecsError):
 
 class NothingToPublish(ShopRecsError):
     """The version cannot be published, or there is no version to roll back to."""
+
+
+class NotRunning(ShopRecsError):
+    """The version is not being trained, so there is nothing to cancel."""
+
+
+class BrokerUnreachable(ShopRecsError):
+    """The task could not be handed to Celery's broker; nothing was queued."""
