@@ -41,6 +41,10 @@ class Sequences:
     stops: Rows
     vocabulary: Rows
 
+    def __len__(self) -> int:
+        """How many events follow another one of the same shopper."""
+        return int(np.maximum(self.stops - self.starts - 1, 0).sum())
+
     def before(self, stops: Rows) -> Sequences:
         """The same log, each shopper's history ending earlier."""
         return Sequences(self.items, self.kinds, self.gaps, self.weights, self.starts, stops, self.vocabulary)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 ROWS_AT_ONCE = 256
-"""Rows whose logits exist at the same time: few enough for the processor's cache at thousands of candidates."""
+"""Rows whose logits exist at the same time: few enough for the processor's cache."""
 
 
 def shared_softmax(
@@ -17,8 +17,8 @@ def shared_softmax(
     """Cross-entropy of each row's positive against its own score and those of all candidates.
 
     With every item as a candidate this is the full softmax, with a uniform sample the sampled one. Its
-    gradient is made in the same pass, a few rows at a time, so the `(T, K)` logits are never written to memory;
-    on a processor that is two to three times as fast as `cross_entropy`, which reads them six times.
+    gradient is made in the same pass, a few rows at a time, so the `(T, K)` logits stay in the processor's
+    cache; that is two to three times as fast as `cross_entropy`.
 
     Args:
         queries: `(T, d)` unit vectors.
@@ -52,7 +52,7 @@ class _SharedSoftmax(torch.autograd.Function):
         for start in range(0, len(queries), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             query, positive, weight = queries[rows], positives[rows], weights[rows]
-            # Cosines end at 1, so `scale` is a maximum known beforehand and the softmax needs no search for one.
+            # Cosines end at 1, so `scale` bounds the logits and the softmax need not search their maximum.
             others = (query @ candidates.T).mul_(scale).sub_(scale).exp_()
             hit = torch.nonzero(hits[rows] >= 0).squeeze(1)
             others[hit, hits[rows][hit]] = 0.0

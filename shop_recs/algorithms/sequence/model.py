@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from shop_recs.algorithms.base import KINDS
 from shop_recs.algorithms.sequence.batches import Batch
 
-Network = Callable[[Tensor, Tensor], Tensor]
-
 GAP_EDGES = (-0.5, 2e-5, 3e-4, 1.5e-3, 6e-3, 0.025, 0.09, 0.3, 0.8, 2.3, 5.5, 11.0, 25.0, 60.0, 150.0, 400.0)
 """Days between buckets of the time since the event before, from about 2 s; below zero it is unknown."""
+
+ITEM_STD = 0.01
+"""An item's vector turns by its gradient over its length: short rows learn fast, and grow as they learn."""
 
 
 class SequenceModel(nn.Module):
@@ -26,7 +26,9 @@ class SequenceModel(nn.Module):
     def __init__(self, network: nn.Module, *, n_items: int, dimensions: int, dropout: float) -> None:
         super().__init__()
         self.network = network
+        self.n_items, self.dimensions = n_items, dimensions
         self.items = nn.Embedding(n_items, dimensions)
+        nn.init.normal_(self.items.weight, std=ITEM_STD)
         self.kinds = nn.Embedding(KINDS, dimensions)
         self.gaps = nn.Embedding(len(GAP_EDGES) + 1, dimensions)
         self.input_scale = nn.Parameter(torch.full((dimensions,), math.sqrt(dimensions)))
@@ -34,9 +36,13 @@ class SequenceModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("gap_edges", torch.tensor(GAP_EDGES), persistent=False)
 
+    def table(self) -> Tensor:
+        """`(n_items, d)` unit vectors of all items."""
+        return functional.normalize(self.items.weight, dim=-1)
+
     def vectors(self, items: Tensor) -> Tensor:
         """`(..., d)` unit vectors of the items, the same as input and as output (tied)."""
-        return F.normalize(self.items(items), dim=-1)
+        return functional.normalize(self.items(items), dim=-1)
 
     def queries(self, vectors: Tensor, kinds: Tensor, gaps: Tensor, lengths: Tensor) -> Tensor:
         """`(B, L, d)` unit query vectors, one after each event.
@@ -50,7 +56,7 @@ class SequenceModel(nn.Module):
         buckets = (gaps[..., None] > self.gap_edges).sum(dim=-1)
         x = vectors * self.input_scale + self.kinds(kinds) + self.gaps(buckets)
         remaining = (lengths[:, None] - 1 - torch.arange(vectors.shape[1])).clamp(min=0)
-        return F.normalize(self.norm(self.network(self.dropout(x), remaining)), dim=-1)
+        return functional.normalize(self.norm(self.network(self.dropout(x), remaining)), dim=-1)
 
     def forward(self, batch: Batch) -> Tensor:
         """`(T, d)` unit query vectors of the batch's valid positions."""

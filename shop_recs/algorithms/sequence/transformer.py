@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Transformer(nn.Module):
@@ -38,37 +38,39 @@ class Block(nn.Module):
 
     def __init__(self, *, dimensions: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.attention = Attention(dimensions=dimensions, heads=heads, dropout=dropout)
+        self.attention = Attention(dimensions=dimensions, heads=heads)
         self.feed_forward = FeedForward(dimensions=dimensions, dropout=dropout)
         self.attention_norm = nn.LayerNorm(dimensions)
         self.feed_forward_norm = nn.LayerNorm(dimensions)
         self.attention_gate = nn.Linear(dimensions, dimensions)
         self.feed_forward_gate = nn.Linear(dimensions, dimensions)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + torch.sigmoid(self.attention_gate(x)) * self.attention(self.attention_norm(x))
-        return x + torch.sigmoid(self.feed_forward_gate(x)) * self.feed_forward(self.feed_forward_norm(x))
+        gate = torch.sigmoid(self.attention_gate(x))
+        x = x + gate * self.dropout(self.attention(self.attention_norm(x)))
+        gate = torch.sigmoid(self.feed_forward_gate(x))
+        out: Tensor = x + gate * self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return out
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, each event looking at itself and what came before."""
+    """Multi-head self-attention; an event looks at itself and at what came before."""
 
-    def __init__(self, *, dimensions: int, heads: int, dropout: float) -> None:
+    def __init__(self, *, dimensions: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.inward = nn.Linear(dimensions, 3 * dimensions)
         self.outward = nn.Linear(dimensions, dimensions)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, dimensions = x.shape
-        per_head = (batch, length, self.heads, dimensions // self.heads)
-        query, key, value = (
-            part.reshape(per_head).transpose(1, 2) for part in self.inward(x).chunk(3, dim=2)
-        )  # (B, H, L, d / H)
+        split = (batch, length, self.heads, dimensions // self.heads)
+        query, key, value = (part.reshape(split).transpose(1, 2) for part in self.inward(x).chunk(3, dim=-1))
         # Padding stands on the right, where a causal mask never looks: no mask tensor is needed.
-        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self.dropout(self.outward(mixed.transpose(1, 2).reshape(batch, length, dimensions)))
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)  # (B, H, L, d / H)
+        out: Tensor = self.outward(mixed.transpose(1, 2).reshape(batch, length, dimensions))
+        return out
 
 
 class FeedForward(nn.Module):
@@ -82,4 +84,5 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.inward(x).chunk(2, dim=-1)
-        return self.dropout(self.outward(self.dropout(F.silu(gate) * value)))
+        out: Tensor = self.outward(self.dropout(functional.silu(gate) * value))
+        return out

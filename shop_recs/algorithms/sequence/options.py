@@ -1,0 +1,73 @@
+"""The options that all sequence models share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shop_recs.algorithms.base import TrainingData
+
+SHORT_HISTORY, LONG_HISTORY = 50, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceOptions:
+    """Defaults that hold for small and large, sparse and dense logs.
+
+    Attributes:
+        dimensions: length of an item vector.
+        history_length: events looked at; None: 50, or 200 where half of the shoppers have more than 50.
+        dropout: None: from .5 where an item has few interactions to .2 where it has hundreds.
+        batch_tokens: events per step.
+        max_epochs: passes over the log at most; early stopping usually ends sooner.
+        max_minutes: stop after the epoch that passes it; such a fit is not reproducible.
+        patience: epochs without a better NDCG@10 on the held-back events before stopping.
+        negatives: sampled items that each batch shares, on catalogues too large for the full softmax.
+        scale: factor of the cosine inside the softmax.
+        learning_rate: its peak, after the warm-up.
+    """
+
+    dimensions: int = 64
+    history_length: int | None = None
+    dropout: float | None = None
+    batch_tokens: int = 2048
+    max_epochs: int = 30
+    max_minutes: float | None = None
+    patience: int = 3
+    negatives: int = 2048
+    scale: float = 14.0
+    learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        for name in ("dimensions", "batch_tokens", "max_epochs", "patience", "negatives"):
+            require_positive(name, getattr(self, name), whole=True)
+        for name in ("scale", "learning_rate"):
+            require_positive(name, getattr(self, name))
+        if self.history_length is not None:
+            require_positive("history_length", self.history_length, whole=True)
+        if self.max_minutes is not None:
+            require_positive("max_minutes", self.max_minutes)
+        if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout must be at least 0 and below 1, or None, not {self.dropout!r}")
+
+    def length_for(self, data: TrainingData) -> int:
+        """The history length, chosen by the data where the option leaves it open."""
+        if self.history_length is not None:
+            return self.history_length
+        counts = np.diff(data.offsets)
+        return LONG_HISTORY if np.median(counts[counts > 1]) > SHORT_HISTORY else SHORT_HISTORY
+
+    def dropout_for(self, data: TrainingData) -> float:
+        """The dropout, chosen by the data where the option leaves it open."""
+        if self.dropout is not None:
+            return self.dropout
+        per_item = len(data) / len(np.unique(data.items))
+        return float(np.interp(np.log10(per_item), [1.0, 2.5], [0.5, 0.2]))
+
+
+def require_positive(name: str, value: float, *, whole: bool = False) -> None:
+    """Raise `ValueError` unless the option is a positive number, and an integer where it must be whole."""
+    expected = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, expected) or value <= 0:
+        raise ValueError(f"{name} must be a positive {'integer' if whole else 'number'}, not {value!r}")

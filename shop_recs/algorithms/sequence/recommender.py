@@ -1,0 +1,119 @@
+"""What all sequence models have in common: everything but the network."""
+
+from __future__ import annotations
+
+import logging
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from shop_recs.algorithms.base import Fitted, NotEnoughData, Progress, Recommender, TrainingData, silent
+from shop_recs.algorithms.sequence.batches import Sequences, sequences_of
+from shop_recs.algorithms.sequence.export import encoder_of
+from shop_recs.algorithms.sequence.model import SequenceModel
+from shop_recs.algorithms.sequence.options import SequenceOptions
+from shop_recs.algorithms.sequence.state import restore, state_of
+from shop_recs.algorithms.sequence.trainer import Outcome, Trainer
+from shop_recs.algorithms.sequence.validation import hold_out
+
+logger = logging.getLogger(__name__)
+
+MINIMUM_TARGETS = 100
+RESUMED_PART = 0.2
+"""Epochs that a resumed fit adds, as a part of those of the fit it starts from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceRecommender(SequenceOptions, Recommender):
+    """Predicts each event of a history from those before it; a model adds its network and that one's options.
+
+    Item vectors and queries have unit length (a cosine softmax), so one index serves both placements.
+    """
+
+    @abstractmethod
+    def network(self, *, length: int, dropout: float) -> nn.Module:
+        """A new network `(x (B, L, d), remaining (B, L)) -> (B, L, d)` in which no event sees a later one."""
+
+    def fit(
+        self,
+        data: TrainingData,
+        *,
+        seed: int = 0,
+        progress: Progress = silent,
+        resume: Fitted | None = None,
+    ) -> Fitted:
+        """Learn from `data`, stopping early by a sample of last events that is held back.
+
+        With `resume` nothing is held back: the earlier weights learn on for a fifth of the epochs they took.
+        The result is the same bit for bit on one machine with one number of threads.
+
+        Raises:
+            NotEnoughData: fewer than `MINIMUM_TARGETS` interactions follow another one of the same shopper.
+        """
+        targets = len(data) - len(np.unique(data.users))
+        if targets < MINIMUM_TARGETS:
+            raise NotEnoughData(
+                f"not enough data: have {targets} interactions that follow another one of the same shopper, "
+                f"need {MINIMUM_TARGETS}"
+            )
+        # Forked, so that a fit does not disturb its caller's random numbers.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self._fit(data, rng=np.random.default_rng(seed), progress=progress, resume=resume)
+
+    def _fit(
+        self, data: TrainingData, *, rng: np.random.Generator, progress: Progress, resume: Fitted | None
+    ) -> Fitted:
+        length, dropout = self.length_for(data), self.dropout_for(data)
+        sequences = sequences_of(data)
+        model = SequenceModel(
+            self.network(length=length, dropout=dropout),
+            n_items=len(sequences.vocabulary),
+            dimensions=self.dimensions,
+            dropout=dropout,
+        )
+        held_out, epochs = None, self.max_epochs
+        if resume is not None and restore(model, resume, sequences.vocabulary):
+            epochs = math.ceil(RESUMED_PART * resume.info["epochs"])
+        else:
+            sequences, held_out = hold_out(sequences, rng=rng)
+        trainer = Trainer(
+            model, sequences, options=self, length=length, epochs=epochs, rng=rng, progress=progress
+        )
+        outcome = trainer.run(held_out)
+        progress("export", 0.0)
+        return _fitted(model, outcome, sequences, length=length, dropout=dropout, n_items=data.n_items)
+
+
+@torch.no_grad()
+def _fitted(
+    model: SequenceModel,
+    outcome: Outcome,
+    sequences: Sequences,
+    *,
+    length: int,
+    dropout: float,
+    n_items: int,
+) -> Fitted:
+    """What the model has learned, in the log's item indices."""
+    vectors = np.zeros((n_items, model.dimensions), dtype=np.float32)
+    known = np.zeros(n_items, dtype=np.bool_)
+    vectors[sequences.vocabulary] = model.table().numpy()
+    known[sequences.vocabulary] = True
+    return Fitted(
+        item_vectors=vectors,
+        known=known,
+        encoder=encoder_of(model, history_length=length),
+        unit_norm=True,
+        info={
+            "epochs": outcome.epochs,
+            "validation_ndcg": outcome.ndcg,
+            "history_length": length,
+            "dropout": round(dropout, 3),
+        },
+        state=state_of(model, sequences.vocabulary),
+    )
