@@ -19,6 +19,10 @@ class NotEnoughInteractions(ShopRecsError):
     """The log is too small to train on: have X, need Y."""
 
 
+class TrainingFailed(ShopRecsError):
+    """A run ended without a version to serve; the message says why, and so does the version's `error`."""
+
+
 class UnknownAlgorithm(ShopRecsError):
     """No algorithm of this name is configured in `SHOP_RECS["ALGORITHMS"]`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -72,5 +73,7 @@ if PROJECT == "uuid":
     AUTH_USER_MODEL = "shop.Customer"
 if PROJECT == "later":
     SHOP_RECS["PRODUCT_MIGRATION"] = "0002_product"
+# A process that a test starts gets the settings of that test.
+SHOP_RECS |= json.loads(os.environ.get("SHOP_RECS_TEST_SETTINGS", "{}"))
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")

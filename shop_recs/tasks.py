@@ -1,0 +1,41 @@
+"""Celery tasks: a few lines around the services that commands call too."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from celery import Task, shared_task
+
+from shop_recs.conf import settings
+from shop_recs.exceptions import AlreadyRunning, NotEnoughInteractions
+from shop_recs.registry import algorithm_names
+from shop_recs.training import lease, publish, runner
+
+
+@shared_task(bind=True, acks_late=True, reject_on_worker_lost=True, max_retries=None)
+def train(self: Task[Any, Any], algorithm: str) -> str:
+    """Train and publish one algorithm; a second delivery of the same message trains nothing twice."""
+    request = uuid.UUID(self.request.id)
+    try:
+        return f"published {runner.train(algorithm, request=request)}"
+    except NotEnoughInteractions as error:
+        return str(error)
+    except AlreadyRunning:
+        if lease.is_running(request):
+            # This very message, delivered before: its worker lives, or died and its lease has yet to run out.
+            raise self.retry(countdown=settings.LEASE_SECONDS) from None
+        return "already running"
+
+
+@shared_task
+def train_all() -> None:
+    """Train every configured algorithm, each in a task of its own."""
+    for algorithm in algorithm_names():
+        train.delay(algorithm)
+
+
+@shared_task
+def clean_up() -> None:
+    """End dead runs and drop what they left."""
+    publish.clean_up()

@@ -1,0 +1,119 @@
+"""What the training process does: read, fit, judge, fit on everything, store, publish."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from typing import Any
+
+from django.db import connection
+
+from shop_recs.algorithms.base import Cancelled, Fitted, NotEnoughData, Recommender, TrainingData
+from shop_recs.conf import settings
+from shop_recs.exceptions import NotEnoughInteractions, Superseded
+from shop_recs.models import ModelVersion
+from shop_recs.registry import recommender
+from shop_recs.training import dataset, publish, report
+from shop_recs.training.evaluation import split_by_time
+from shop_recs.training.heartbeat import Heartbeat
+from shop_recs.training.lease import Lease
+from shop_recs.training.progress import Timeline
+
+logger = logging.getLogger(__name__)
+
+
+class Ending(enum.IntEnum):
+    """Exit codes of the training process."""
+
+    PUBLISHED = 0
+    FAILED = 1
+    NOT_ENOUGH_DATA = 3
+    CANCELLED = 4
+    SUPERSEDED = 5
+
+
+def run(lease: Lease) -> Ending:
+    """Train the version of a lease; what went wrong is written on it."""
+    try:
+        version = ModelVersion.objects.get(pk=lease.version_id)
+        timeline = Timeline(_seconds_of_the_last_run(version.algorithm))
+        with Heartbeat(lease, timeline) as heartbeat:
+            _Run(lease, version, timeline, heartbeat).train()
+    except (NotEnoughData, NotEnoughInteractions) as error:
+        lease.fail(str(error))
+        return Ending.NOT_ENOUGH_DATA
+    except Cancelled:
+        lease.fail("cancelled")
+        return Ending.CANCELLED
+    except Superseded as error:
+        logger.warning("%s", error)
+        return Ending.SUPERSEDED
+    except Exception as error:
+        logger.exception("The training of version %s failed", lease.version_id)
+        lease.fail(f"{type(error).__name__}: {error}")
+        return Ending.FAILED
+    return Ending.PUBLISHED
+
+
+def _seconds_of_the_last_run(algorithm: str) -> dict[str, float]:
+    last = ModelVersion.objects.of(algorithm).ready().first()
+    return last.info.get("seconds", {}) if last else {}
+
+
+class _Run:
+    """One training under way: whatever it does, the lease and the progress go along."""
+
+    def __init__(self, lease: Lease, version: ModelVersion, timeline: Timeline, heartbeat: Heartbeat) -> None:
+        self.lease = lease
+        self.timeline = timeline
+        self.heartbeat = heartbeat
+        self.algorithm: Recommender = recommender(version.algorithm, version.options)
+
+    def train(self) -> None:
+        read = dataset.read()
+        self._write(
+            interaction_count=len(read.data),
+            visitor_count=read.data.n_users,
+            data_from=read.first_at,
+            data_until=read.last_at,
+        )
+        judged = self._fit_and_judge(read.data)
+        fitted = self._fit("fitting on everything", read.data, resume=judged)
+        self._enter("storing")
+        self._write(info={**fitted.info, "seconds": self.timeline.seconds})
+        publish.store_and_publish(
+            self.lease,
+            fitted,
+            read.product_keys,
+            finds_similar=self.algorithm.finds_similar,
+            enter=self._enter,
+        )
+
+    def _fit_and_judge(self, data: TrainingData) -> Fitted | None:
+        """Fit on the log without its last part and write how well that foretells it; None where it cannot."""
+        try:
+            split = split_by_time(data, fraction=settings.HOLDOUT, seed=settings.SEED)
+            fitted = self._fit("fitting", split.train)
+        except NotEnoughData as error:
+            self._write(metrics={"split": {"cases": 0, "reason": str(error)}})
+            return None
+        self._enter("evaluating")
+        self._write(metrics=report.figures(fitted, split))
+        return fitted
+
+    def _fit(self, phase: str, data: TrainingData, *, resume: Fitted | None = None) -> Fitted:
+        self._enter(phase)
+        return self.algorithm.fit(data, seed=settings.SEED, progress=self._report, resume=resume)
+
+    def _enter(self, phase: str) -> None:
+        self.heartbeat.check()
+        self.timeline.enter(phase)
+
+    def _report(self, detail: str, fraction: float) -> None:
+        self.heartbeat.check()
+        self.timeline.report(detail, fraction)
+
+    def _write(self, **fields: Any) -> None:
+        self.lease.write(**fields)
+        # A fit takes minutes: no connection waits for it, so that no pooler and no restart can break it.
+        connection.close()

@@ -1,0 +1,189 @@
+"""Storing a version and moving the pointer to it, in one transaction, so that a dying run leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+from shop_recs.algorithms.base import Fitted, NotEnoughData
+from shop_recs.conf import settings
+from shop_recs.exceptions import NothingToPublish
+from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.training import partitions
+from shop_recs.training.lease import Lease, end_dead_runs
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedUp:
+    """What `clean_up` found: ids of versions."""
+
+    dead_runs: list[int]
+    orphan_partitions: list[int]
+
+
+def store_and_publish(
+    lease: Lease,
+    fitted: Fitted,
+    product_keys: Sequence[Any],
+    *,
+    finds_similar: bool,
+    enter: Callable[[str], None],
+) -> None:
+    """Store what was learned as the version of a lease and serve it from then on.
+
+    Readers see the version before until the commit, and the new one from then on. Old versions go afterwards.
+
+    Args:
+        lease: the run whose version it is.
+        fitted: item vectors and encoder; only known items are stored.
+        product_keys: the key of each item index.
+        finds_similar: whether the cosine of two vectors means anything.
+        enter: told the phase that begins after storing: indexing, publishing.
+
+    Raises:
+        NotEnoughData: no item is known.
+        Superseded: the lease was lost; nothing is stored.
+    """
+    known = np.flatnonzero(fitted.known)
+    if not len(known):
+        raise NotEnoughData("not enough data: the fit gave no product a vector")
+    with transaction.atomic(durable=True):
+        partitions.create(lease.version_id)
+        keys = [product_keys[item] for item in known]
+        partitions.load(lease.version_id, keys, fitted.item_vectors[known])
+        enter("indexing")
+        _index(lease.version_id, fitted, n_items=len(known), finds_similar=finds_similar)
+        partitions.attach(lease.version_id)
+        enter("publishing")
+        _store_encoder(lease.version_id, fitted)
+        lease.write(
+            status=ModelVersion.Status.READY,
+            dimensions=fitted.item_vectors.shape[1],
+            item_count=len(known),
+            unit_norm=fitted.unit_norm,
+            finds_similar=finds_similar,
+            phase="",
+            percent=100.0,
+            eta_seconds=None,
+            finished_at=timezone.now(),
+        )
+        version = ModelVersion.objects.get(pk=lease.version_id)
+        previous = ActiveModel.objects.filter(algorithm=version.algorithm).first()
+        _point_at(version)
+    retire_old(version.algorithm, served_before=previous and previous.version_id)
+
+
+def publish(version: ModelVersion) -> None:
+    """Serve a version that is ready.
+
+    Raises:
+        NothingToPublish: it is not ready.
+    """
+    with transaction.atomic():
+        # The lock keeps `retire_old` from dropping its vectors meanwhile.
+        locked = ModelVersion.objects.select_for_update().ready().filter(pk=version.pk).first()
+        if locked is None:
+            raise NothingToPublish(_why_not(version))
+        _point_at(locked)
+
+
+def rollback(algorithm: str) -> ModelVersion:
+    """Serve the newest ready version older than the one served now; returns it.
+
+    Raises:
+        NothingToPublish: there is none.
+    """
+    active = ActiveModel.objects.filter(algorithm=algorithm).first()
+    if active is None:
+        raise NothingToPublish(f"No version of {algorithm!r} is published, so there is nothing to roll back.")
+    older = ModelVersion.objects.of(algorithm).ready().filter(pk__lt=active.version_id).first()
+    if older is None:
+        raise NothingToPublish(
+            f"No version of {algorithm!r} older than {active.version_id} is kept;"
+            f' SHOP_RECS["KEEP_VERSIONS"] is {settings.KEEP_VERSIONS}.'
+        )
+    publish(older)
+    return older
+
+
+def retire_old(algorithm: str, *, served_before: int | None = None) -> None:
+    """Drop the vectors of all versions but the one served, the one served before and the newest others.
+
+    What a long query keeps from being dropped waits for the next publish.
+    """
+    versions = ModelVersion.objects.of(algorithm).ready().filter(active=None).order_by("-pk")
+    candidates = sorted(versions.values_list("pk", flat=True), key=lambda pk: (pk != served_before, -pk))
+    for pk in candidates[settings.KEEP_VERSIONS :]:
+        try:
+            _retire(pk)
+        except OperationalError:
+            logger.warning("Version %s is still being read; its vectors are dropped later", pk)
+
+
+def clean_up() -> CleanedUp:
+    """End runs whose heart stopped, and drop tables of vectors whose version is gone or not ready."""
+    dead_runs = end_dead_runs()
+    # The tables first: a version published in between is ready by the second query.
+    tables = partitions.existing()
+    orphans = sorted(tables - set(ModelVersion.objects.ready().values_list("pk", flat=True)))
+    for version_id in orphans:
+        with transaction.atomic():
+            partitions.drop(version_id)
+    return CleanedUp(dead_runs, orphans)
+
+
+def _index(version_id: int, fitted: Fitted, *, n_items: int, finds_similar: bool) -> None:
+    """Index many vectors for the inner product, and for the cosine where that ranks otherwise."""
+    if n_items < settings.EXACT_BELOW:
+        return
+    operators = ["vector_ip_ops"]
+    if finds_similar and not fitted.unit_norm:
+        operators.append("vector_cosine_ops")
+    partitions.index(version_id, dimensions=fitted.item_vectors.shape[1], operators=operators)
+
+
+def _store_encoder(version_id: int, fitted: Fitted) -> None:
+    content = fitted.encoder.dumps()
+    EncoderArtefact.objects.create(
+        version_id=version_id,
+        name=fitted.encoder.name,
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _point_at(version: ModelVersion) -> None:
+    pointer = ActiveModel(algorithm=version.algorithm, version=version, published_at=timezone.now())
+    ActiveModel.objects.bulk_create(
+        [pointer],
+        update_conflicts=True,
+        unique_fields=["algorithm"],
+        update_fields=["version", "published_at"],
+    )
+
+
+def _retire(version_id: int) -> None:
+    """Drop one version, unless somebody published it since it was chosen."""
+    with transaction.atomic():
+        locked = ModelVersion.objects.select_for_update().ready().filter(pk=version_id)
+        if not locked or ActiveModel.objects.filter(version=version_id).exists():
+            return
+        partitions.drop(version_id)
+        EncoderArtefact.objects.filter(version=version_id).delete()
+        ModelVersion.objects.filter(pk=version_id).update(status=ModelVersion.Status.RETIRED)
+
+
+def _why_not(version: ModelVersion) -> str:
+    status = ModelVersion.objects.filter(pk=version.pk).values_list("status", flat=True).first() or "gone"
+    ready = ModelVersion.objects.of(version.algorithm).ready().values_list("pk", flat=True)
+    names = ", ".join(map(str, ready)) or "none; train one with: manage.py recs_train " + version.algorithm
+    return f"Version {version.pk} of {version.algorithm!r} is {status}. Ready to publish are: {names}."

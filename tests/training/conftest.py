@@ -1,0 +1,104 @@
+"""A log with planted tastes, and settings that reach the processes a test starts."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from shop_recs.conf import get_product_model
+from shop_recs.models import Interaction, Kind, Visitor
+from shop_recs.training import partitions
+
+PLUGINS = {
+    name.lower(): {"BACKEND": f"tests.training.plugins.{name}"}
+    for name in ("Counting", "Slow", "Deaf", "Failing", "Killed", "Choosy")
+}
+TASTES = 2
+PRODUCTS = 24
+SHOPPERS = 40
+
+
+@pytest.fixture
+def configure(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change `SHOP_RECS` here and in every process the test starts: `configure(LEASE_SECONDS=2)`."""
+    changes: dict[str, Any] = {}
+
+    def change(**given: Any) -> None:
+        changes.update(given)
+        settings.SHOP_RECS = {**settings.SHOP_RECS, **changes}
+        monkeypatch.setenv("SHOP_RECS_TEST_SETTINGS", json.dumps(changes))
+
+    return change
+
+
+@pytest.fixture
+def plugins(configure: Callable[..., None]) -> None:
+    """The algorithms of `tests.training.plugins` by their lower-case names, beside the usual ones."""
+    configure(ALGORITHMS=PLUGINS)
+
+
+@pytest.fixture
+def committed(transactional_db: None) -> Iterator[None]:
+    """A database that other processes see, left without partitions."""
+    yield
+    for version_id in partitions.existing():
+        with transaction.atomic():
+            partitions.drop(version_id)
+
+
+@pytest.fixture
+def log(committed: None) -> list[Any]:
+    """Products of two tastes and shoppers of one taste each, who chose ten times; returns the products.
+
+    The product at an even place is of the first taste, at an odd place of the second.
+    """
+    make = get_product_model()._default_manager.create
+    products = [make(name=f"Product {number}") for number in range(PRODUCTS)]
+    visitors = Visitor.objects.bulk_create([Visitor() for _ in range(SHOPPERS)])
+    rng = random.Random(0)
+    now = timezone.now()
+    Interaction.objects.bulk_create(
+        Interaction(
+            visitor=visitor,
+            product=products[rng.randrange(number % TASTES, PRODUCTS, TASTES)],
+            kind=rng.choice(list(Kind)),
+            occurred_at=now - timedelta(hours=rng.uniform(1, 1000)),
+        )
+        for number, visitor in enumerate(visitors)
+        for _ in range(10)
+    )
+    return products
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], Any]], Any]:
+    """Wait for a condition, `until(lambda: version_exists())`, and return what it gave; fails after a minute."""
+
+    def wait(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if answer := condition():
+                return answer
+            time.sleep(0.05)
+        raise AssertionError(f"not within {seconds:.0f} seconds")
+
+    return wait
+
+
+def orphans() -> list[str]:
+    """Tables of vectors that are attached to no version that is ready."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'shop_recs_itemvector_v%%'"
+            " AND substring(relname from 23)::bigint NOT IN"
+            " (SELECT id FROM shop_recs_modelversion WHERE status = 'ready')"
+        )
+        return [name for (name,) in cursor.fetchall()]
