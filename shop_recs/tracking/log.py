@@ -1,0 +1,127 @@
+"""The one statement that appends to the log, and makes or binds the visitor on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connections, router, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from shop_recs.models import Interaction, Visitor
+from shop_recs.tracking import identity
+from shop_recs.tracking.identity import Shopper
+
+# No row comes out of `owner` where the visitor is bound to somebody else; then nothing is stored. Only a
+# binding updates the visitor: a lock on its row at every event would let a shopper's pages wait for an order.
+# Events are inserted in the order of their ids, so that two batches that share some never deadlock.
+_APPEND = """
+WITH made AS (
+    INSERT INTO {visitor} AS known (id, user_id, created_at) VALUES (%s, %s, %s)
+    ON CONFLICT (id) DO {on_conflict}
+    RETURNING id
+), owner AS (
+    SELECT id FROM made
+    UNION ALL
+    SELECT id FROM {visitor} WHERE id = %s AND user_id IS NOT DISTINCT FROM %s
+    LIMIT 1
+), stored AS (
+    INSERT INTO {interaction} (
+        id, visitor_id, product_id, kind, quantity, unit_price, order_reference, recommendation_id,
+        occurred_at, received_at
+    )
+    SELECT event.id, owner.id, product, kind, quantity, unit_price, reference, recommendation, occurred, %s
+    FROM owner, unnest(
+        %s::uuid[], %s::{product_type}[], %s::smallint[], %s::timestamptz[], %s::integer[], %s::numeric[],
+        %s::varchar[], %s::uuid[]
+    ) AS event (id, product, kind, occurred, quantity, unit_price, reference, recommendation)
+    ORDER BY event.id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT EXISTS (SELECT FROM owner), ARRAY(SELECT id FROM stored)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An interaction to be appended; its visitor is decided by the insert."""
+
+    id: UUID
+    product_id: Any
+    kind: int
+    occurred_at: datetime
+    quantity: int = 1
+    unit_price: Decimal | None = None
+    order_reference: str = ""
+    recommendation_id: UUID | None = None
+
+
+def append(shopper: Shopper, events: Sequence[Event], *, binds: bool = False) -> set[UUID] | None:
+    """Append events, making the visitor where it is new; one statement.
+
+    Args:
+        shopper: visitor and user; a visitor that does not exist is made with this user.
+        events: what to append; ids that are in the log already are left alone.
+        binds: the visitor exists without a user and is to be bound to the shopper's user.
+
+    Returns:
+        The ids of the events stored now; None, and nothing stored, where the visitor is somebody else's.
+    """
+    using = router.db_for_write(Interaction)
+    now, user_id = timezone.now(), _user_key(shopper.user_id, using)
+    parameters = [shopper.visitor_id, user_id, now, shopper.visitor_id, user_id, now, *_columns(events)]
+    with savepoint(using), connections[using].cursor() as cursor:
+        cursor.execute(_statement(using, binds=binds), parameters)
+        owned, stored = cursor.fetchone()
+    return set(stored) if owned else None
+
+
+def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]]) -> set[UUID]:
+    """Append the events of a request's shopper and remember the shopper in the cookie.
+
+    Args:
+        request: whose cookie and user say who it is.
+        events_of: makes the events of a visitor; called again where that visitor is somebody else's.
+
+    Returns:
+        The ids of the events stored now.
+    """
+    shopper, binds = identity.claim(request)
+    assert shopper.visitor_id is not None
+    stored = append(shopper, events_of(shopper.visitor_id), binds=binds)
+    if stored is None:
+        visitor_id = uuid4()
+        shopper = Shopper(visitor_id, shopper.user_id)
+        stored = append(shopper, events_of(visitor_id)) or set()
+    identity.remember(request, shopper)
+    return stored
+
+
+def savepoint(using: str) -> AbstractContextManager[None]:
+    """A savepoint where a transaction is open, so that a failed statement fails nothing else."""
+    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()
+
+
+def _statement(using: str, *, binds: bool) -> str:
+    bind = "UPDATE SET user_id = excluded.user_id WHERE known.user_id IS NULL"
+    return _APPEND.format(
+        visitor=Visitor._meta.db_table,
+        interaction=Interaction._meta.db_table,
+        product_type=Interaction._meta.get_field("product").db_type(connections[using]),
+        on_conflict=bind if binds else "NOTHING",
+    )
+
+
+def _columns(events: Sequence[Event]) -> list[list[Any]]:
+    return [[getattr(event, field.name) for event in events] for field in fields(Event)]
+
+
+def _user_key(user_id: Any | None, using: str) -> Any | None:
+    return Visitor._meta.get_field("user").get_db_prep_save(user_id, connections[using])
