@@ -52,9 +52,7 @@ def shoppers(count: int, *, styles: int, seed: int = 0) -> Iterator[Shopper]:
 def events(count: int, *, styles: int, until: datetime, seed: int = 0) -> Iterator[Event]:
     """What `count` shoppers did in the days before `until`, shopper by shopper and in the order of time."""
     dice = random.Random(seed + 1)
-    sold_out = {
-        place for place, article in enumerate(articles(seed=seed, styles=styles)) if not article.stock
-    }
+    sold_out = {place for place, article in enumerate(articles(styles=styles)) if not article.stock}
     for shopper in shoppers(count, styles=styles, seed=seed):
         # The first shoppers are the ones that people log in as: they have more to show.
         sessions = 24 if shopper.number < styles else 4 + int(dice.expovariate(1 / 5))
