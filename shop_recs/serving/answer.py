@@ -1,0 +1,105 @@
+"""The lists: from the request down to the ranking statement and back, at most three statements each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Manager, QuerySet
+from django.http import HttpRequest
+
+from shop_recs.conf import settings
+from shop_recs.serving import context, ladder, retrieve, rules
+from shop_recs.serving.context import NOBODY, Context
+from shop_recs.serving.explain import Recommendations, explained
+from shop_recs.serving.ladder import Rung
+from shop_recs.serving.retrieve import Row
+from shop_recs.tracking.identity import shopper_of
+
+
+def recommended_for_you(
+    request: HttpRequest,
+    *,
+    limit: int = 12,
+    products: QuerySet[Any] | Manager[Any] | None = None,
+    product: Any = None,
+    exclude: Iterable[Any] = (),
+) -> Recommendations:
+    """Products for whoever makes this request, by his last events; the very latest counts.
+
+    Two statements: the context and the ranking; a third where the first rung fills less than the list.
+
+    Args:
+        limit: products at most.
+        products: the queryset to choose from, taken as it is; by default the available products.
+        product: the product of the current page, which is left out.
+        exclude: further products or keys to leave out.
+
+    Returns:
+        The shop's own instances in order; see `Recommendations`.
+
+    Raises:
+        TypeError: `products` is no queryset of product instances.
+        ValueError: `products` cannot be ranked any more (it is sliced, combined …), or `limit` is negative.
+    """
+    shopper = shopper_of(request)
+    left_out = [*exclude] if product is None else [product, *exclude]
+    candidates = rules.leave_out(
+        rules.candidates(products),
+        left_out,
+        shopper=shopper,
+        request=request,
+        bought=settings.EXCLUDE_PURCHASED,
+    )
+    seen = context.of_shopper(shopper, using=candidates.db)
+    return explained(_climb(candidates, ladder.for_shopper(seen), seen, limit=limit), seen)
+
+
+def similar_items(
+    product_or_products: Any,
+    *,
+    request: HttpRequest | None = None,
+    limit: int = 12,
+    products: QuerySet[Any] | Manager[Any] | None = None,
+    exclude: Iterable[Any] = (),
+) -> Recommendations:
+    """Products like one product, or like several taken together.
+
+    Two statements, and a third where the first rung fills less than the list.
+
+    Args:
+        product_or_products: one product or several; they are not in the list.
+        request: with it the shopper's cart is left out; without it the list is the same for everybody.
+        limit: products at most.
+        products: the queryset to choose from, taken as it is; by default the available products.
+        exclude: further products or keys to leave out.
+
+    Returns:
+        The shop's own instances in order; see `Recommendations`.
+
+    Raises:
+        TypeError: a seed is no product, or `products` is no queryset of product instances.
+        ValueError: `products` cannot be ranked any more (it is sliced, combined …), or `limit` is negative.
+    """
+    seeds = rules.seeds(product_or_products)
+    candidates = rules.leave_out(
+        rules.candidates(products),
+        [*seeds, *exclude],
+        shopper=NOBODY if request is None else shopper_of(request),
+        request=request,
+        bought=False,
+    )
+    seen = context.of_products(list(seeds), using=candidates.db)
+    rows = _climb(candidates, ladder.for_similar(seen), seen, limit=limit)
+    return explained(rows, seen, similar_to=seeds)
+
+
+def _climb(candidates: QuerySet[Any], rungs: Sequence[Rung], seen: Context, *, limit: int) -> list[Row]:
+    """The best rung's products, then those of all other rungs in one more statement, without repeats."""
+    if limit < 0:
+        raise ValueError(f"limit is {limit}; a list has 0 products or more")
+    rows = retrieve.nearest(candidates, rungs[0], seen, limit=limit) if rungs and limit else []
+    if (missing := limit - len(rows)) > 0:
+        others = candidates.exclude(pk__in=[row.product.pk for row in rows])
+        rows += retrieve.remaining(others, rungs[1:], seen, limit=missing)
+    return rows

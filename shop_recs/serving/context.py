@@ -1,0 +1,192 @@
+"""What a list is made from: active versions, the shopper's last events, their vectors; one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from shop_recs.algorithms.encoders import History
+from shop_recs.conf import get_product_model, settings
+from shop_recs.models import Kind
+from shop_recs.serving import encoding
+from shop_recs.tracking.identity import Shopper
+
+HISTORY_LENGTH = 100
+"""Events of a shopper that are read; encoders look at this many at most."""
+
+NOBODY = Shopper(visitor_id=None, user_id=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the shopper did, or a product that a list starts from (then `kind` is a view, `age` is 0)."""
+
+    product: Any
+    kind: int
+    age: float
+    title: str | None
+
+
+@dataclass(frozen=True)
+class ActiveVersion:
+    """A version as its pointer showed it, and the vectors that it has for the events.
+
+    Attributes:
+        places: for each vector, which event it belongs to.
+        packed: the vectors in the order of `places`, as `vector_send` writes them.
+    """
+
+    id: int
+    algorithm: str
+    dimensions: int
+    item_count: int
+    unit_norm: bool
+    finds_similar: bool
+    sha256: str | None
+    places: Sequence[int]
+    packed: bytes
+
+    @cached_property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """`(len(places), dimensions)` float32.
+
+        Raises:
+            ValueError: the stored vectors have another number of dimensions than the version says.
+        """
+        row = np.dtype([("header", ">i2", 2), ("vector", ">f4", self.dimensions)])
+        rows = np.frombuffer(self.packed, dtype=row)
+        if len(rows) != len(self.places) or (rows["header"][:, 0] != self.dimensions).any():
+            raise ValueError(f"its vectors do not have {self.dimensions} dimensions")
+        return rows["vector"].astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The events, oldest first, and the active versions in the order of the ladder."""
+
+    events: Sequence[Event]
+    versions: Sequence[ActiveVersion]
+
+    def history(self, version: ActiveVersion) -> History:
+        """The events whose products have a vector in `version`, as its encoder wants them.
+
+        Raises:
+            ValueError: the stored vectors have another number of dimensions than the version says.
+        """
+        events = self.events_in(version)
+        return History(
+            vectors=version.vectors,
+            kinds=np.array([event.kind for event in events], dtype=np.int8),
+            ages=np.array([event.age for event in events], dtype=np.float32),
+        )
+
+    def events_in(self, version: ActiveVersion) -> list[Event]:
+        """The events whose products have a vector in `version`, oldest first."""
+        return [self.events[place] for place in version.places]
+
+
+# A shopper is one visitor, or all visitors of a user. Each visitor's last events come from one descent of the
+# index (visitor, -occurred_at), so a long history costs no more than a short one.
+_EVENTS_OF_SHOPPER = """
+    SELECT event.product_id, event.kind, event.occurred_at, event.id
+    FROM (SELECT id FROM shop_recs_visitor WHERE user_id = %(user)s UNION SELECT %(visitor)s::uuid) AS visitor
+    CROSS JOIN LATERAL (
+        SELECT product_id, kind, occurred_at, id FROM shop_recs_interaction
+        WHERE visitor_id = visitor.id ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
+    ) AS event
+    ORDER BY event.occurred_at DESC, event.id DESC LIMIT %(length)s
+"""
+
+_EVENTS_OF_PRODUCTS = """
+    SELECT seed.product_id, %(view)s::smallint AS kind, NULL::timestamptz AS occurred_at, seed.place AS id
+    FROM unnest(%(products)s::{key_type}[]) WITH ORDINALITY AS seed(product_id, place)
+"""
+
+# One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
+# vectors as bytes, which numpy reads without parsing text. An encoder comes only where this process
+# does not hold it yet. All of it comes from one snapshot, so a publish cannot mix versions.
+_CONTEXT = """
+    WITH event AS MATERIALIZED (
+        SELECT recent.product_id, recent.kind, {title} AS title,
+               greatest(extract(epoch FROM clock_timestamp() - recent.occurred_at), 0) AS seconds,
+               row_number() OVER (ORDER BY recent.occurred_at, recent.id) - 1 AS place
+        FROM ({events}) AS recent {title_join}
+    ),
+    history AS (
+        SELECT array_agg(product_id ORDER BY place) AS products, array_agg(kind ORDER BY place) AS kinds,
+               array_agg((seconds / 86400)::float8 ORDER BY place) AS ages,
+               array_agg(title ORDER BY place) AS titles
+        FROM event
+    )
+    SELECT history.products, history.kinds, history.ages, history.titles,
+           version.id, version.algorithm, version.dimensions, version.item_count, version.unit_norm,
+           version.finds_similar, encoder.name, encoder.sha256,
+           CASE WHEN encoder.sha256 = ANY(%(known)s::text[]) THEN NULL ELSE encoder.content END,
+           known.places, known.packed
+    FROM history
+    LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(ladder)s::text[])
+    LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
+    LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
+    LEFT JOIN LATERAL (
+        SELECT array_agg(event.place ORDER BY event.place) AS places,
+               string_agg(vector_send(item.vector), ''::bytea ORDER BY event.place) AS packed
+        FROM event JOIN shop_recs_itemvector AS item
+        ON item.product_id = event.product_id AND item.version_id = version.id
+    ) AS known ON true
+    ORDER BY array_position(%(ladder)s::text[], active.algorithm::text)
+"""
+
+
+def of_shopper(shopper: Shopper, *, using: str) -> Context:
+    """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched."""
+    if shopper == NOBODY:
+        return of_products([], using=using)
+    of_whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
+    return _read(_EVENTS_OF_SHOPPER, of_whom, using=using)
+
+
+def of_products(keys: Sequence[Any], *, using: str) -> Context:
+    """The context of some products, as if each had just been viewed."""
+    key_type = get_product_model()._meta.pk.rel_db_type(connections[using])
+    events = _EVENTS_OF_PRODUCTS.format(key_type=key_type)
+    return _read(events, {"products": list(keys), "view": Kind.VIEW}, using=using)
+
+
+def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
+    connection = connections[using]
+    title, title_join = _title(connection)
+    statement = _CONTEXT.format(events=events, title=title, title_join=title_join)
+    always = {"ladder": list(settings.LADDER), "known": encoding.held()}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {**parameters, **always})
+        rows = cursor.fetchall()
+    products, kinds, ages, titles = (column or [] for column in rows[0][:4])
+    return Context(
+        events=[Event(*event) for event in zip(products, kinds, ages, titles, strict=True)],
+        versions=[_version(row[4:]) for row in rows if row[4] is not None],
+    )
+
+
+def _version(row: Sequence[Any]) -> ActiveVersion:
+    *facts, name, sha256, content, places, packed = row
+    if content is not None:
+        encoding.hold(name, bytes(content), sha256=sha256)
+    return ActiveVersion(*facts, sha256, places or (), bytes(packed or b""))
+
+
+def _title(connection: BaseDatabaseWrapper) -> tuple[str, str]:
+    """SQL of the products' titles and the join that brings them; nothing where the title is no column."""
+    model, quote = get_product_model(), connection.ops.quote_name
+    name = settings.PRODUCT_FIELDS["title"]
+    columns = {field.name: field.column for field in model._meta.local_concrete_fields}
+    if name not in columns:
+        return "NULL::text", ""
+    join = f"LEFT JOIN {quote(model._meta.db_table)} AS product ON product.{quote(model._meta.pk.column)}"
+    return f"product.{quote(columns[name])}::text", f"{join} = recent.product_id"

@@ -1,0 +1,109 @@
+"""Why a product is in a list: its rank, score and source, and a reason that a shopper understands."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.utils.functional import Promise, lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from shop_recs.conf import get_product_model, settings
+from shop_recs.models import Kind
+from shop_recs.serving.cards import title
+from shop_recs.serving.context import Context, Event
+from shop_recs.serving.ladder import Floats, Rung
+from shop_recs.serving.retrieve import Row
+
+BECAUSE = {
+    Kind.VIEW: _("because you viewed {title}"),
+    Kind.FAVOURITE: _("because you saved {title}"),
+    Kind.CART: _("because you put {title} into your cart"),
+    Kind.PURCHASE: _("because you bought {title}"),
+}
+
+
+_title_of = lazy(title, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What a list says about one of its products.
+
+    Attributes:
+        rank: from 1.
+        score: inner product or cosine; scores of different sources do not compare.
+        source: the algorithm that ranked it, or `"newest"`.
+        reason: lazily translated words for the shopper.
+        reason_product: the product that the reason names, or None.
+    """
+
+    rank: int
+    score: float
+    source: str
+    reason: Promise | str
+    reason_product: Any = None
+
+
+class Recommendations(list[Any]):
+    """The shop's own products in order, each with its `Recommendation` in `.recommendation`.
+
+    Attributes:
+        id: names this list, for what happens with it later.
+        rung: the source of the first product, or `"nothing"` where the list is empty.
+        version: the model version behind that rung, or None.
+    """
+
+    def __init__(self, rows: Sequence[Row], reasons: Iterable[tuple[Promise | str, Any]]) -> None:
+        super().__init__(row.product for row in rows)
+        self.id = uuid.uuid4()
+        self.rung = _source(rows[0]) if rows else "nothing"
+        self.version = rows[0].rung.version.id if rows and rows[0].rung else None
+        for rank, (row, (reason, product)) in enumerate(zip(rows, reasons, strict=True), start=1):
+            row.product.recommendation = Recommendation(rank, row.score, _source(row), reason, product)
+
+
+def explained(
+    rows: Sequence[Row], context: Context, *, similar_to: Mapping[Any, Any] | None = None
+) -> Recommendations:
+    """The list of these rows; with `similar_to`, the seeds by key, its reasons speak of likeness."""
+    return Recommendations(rows, [_reason(row, context, similar_to) for row in rows])
+
+
+def _source(row: Row) -> str:
+    return row.rung.version.algorithm if row.rung else "newest"
+
+
+def _reason(row: Row, context: Context, similar_to: Mapping[Any, Any] | None) -> tuple[Promise | str, Any]:
+    if row.rung is None:
+        return _("new in the shop"), None
+    if row.vector is None:
+        return _("popular right now"), None
+    event = _nearest(row.vector, row.rung, context)
+    if similar_to is None:
+        words, product = BECAUSE[Kind(event.kind)], _product(event)
+    else:
+        words, product = _("similar to {title}"), similar_to[event.product]
+    reason: Promise = format_lazy(words, title=_title_of(product))
+    return reason, product
+
+
+def _nearest(vector: Floats, rung: Rung, context: Context) -> Event:
+    """The event whose product is most like the recommended one; of equals the latest."""
+    lengths = np.linalg.norm(rung.version.vectors, axis=1)
+    likeness = rung.version.vectors @ vector / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return context.events_in(rung.version)[::-1][int(likeness[::-1].argmax())]
+
+
+def _product(event: Event) -> Any:
+    """The event's product with its key and title; whatever else is asked of it is loaded then."""
+    model = get_product_model()
+    fields = {model._meta.pk.attname: event.product}
+    if event.title is not None:
+        fields[settings.PRODUCT_FIELDS["title"]] = event.title
+    loaded = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
+    return model.from_db(None, loaded, [fields[name] for name in loaded])

@@ -1,0 +1,107 @@
+"""A mixin for the shop's own queryset: `Product.objects.filter(…).recommended_for(request)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, F, FilteredRelation, FloatField, Func, Q, QuerySet
+from django.db.models.fields import BigIntegerField
+from django.http import HttpRequest
+from pgvector import Vector
+
+from shop_recs.conf import settings
+from shop_recs.serving import context, ladder, retrieve, rules
+from shop_recs.serving.ladder import Rung
+from shop_recs.tracking.identity import shopper_of
+
+_QuerySet = QuerySet[Any] if TYPE_CHECKING else object
+
+VECTORS = "_shop_recs_of_version"
+
+
+class LateRung:
+    """The rung that ranks a queryset: found at its first evaluation, kept for all that is made of it."""
+
+    def __init__(self, find: Callable[[], list[Rung]]) -> None:
+        self._find = find
+
+    @cached_property
+    def found(self) -> Rung | None:
+        """The best rung, or None where nothing is published."""
+        return next(iter(self._find()), None)
+
+
+class PinnedVersion(Expression):
+    """The key of the rung's version."""
+
+    output_field = BigIntegerField()
+
+    def __init__(self, rung: LateRung) -> None:
+        super().__init__()
+        self.rung = rung
+
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+        rung = self.rung.found
+        return "%s::bigint", [rung.version.id if rung else None]
+
+
+class Score(Func):
+    """Inner product or cosine of a column of vectors and the rung's query vector; NULL without a rung."""
+
+    output_field = FloatField()
+    arity = 1
+
+    def __init__(self, vector: Any, rung: LateRung) -> None:
+        super().__init__(vector)
+        self.rung = rung
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, list[Any]]:
+        rung = self.rung.found
+        if rung is None:
+            return "NULL::float8", []
+        vector, parameters = compiler.compile(self.source_expressions[0])
+        measured = f"1 - ({vector} <=> %s)" if rung.by_angle else f"-({vector} <#> %s)"
+        return f"({measured})", [*parameters, Vector(rung.query).to_text()]
+
+
+class RecommendableQuerySet(_QuerySet):
+    """Ranks the shop's queryset; mix it into the queryset of the product's manager.
+
+    Both methods are lazy: building, filtering and slicing ask the database nothing. The first evaluation
+    reads the context in a statement of its own and ranks in the second; what is made of the same queryset
+    later keeps the version that was found then. Products without a score come last, the newest first. The
+    scan is exact: in a large catalogue `shop_recs.recommended_for_you()`, which uses the index, is faster.
+    """
+
+    def recommended_for(self, request: HttpRequest) -> Self:
+        """Ranked for whoever makes this request, without cart and, by setting, without what was bought.
+
+        Annotated with `recommendation_score`.
+        """
+        shopper = shopper_of(request)
+        products = rules.leave_out(self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED)
+        return _ranked(products, lambda: ladder.for_shopper(context.of_shopper(shopper, using=products.db)))
+
+    def similar_to(self, product_or_products: Any) -> Self:
+        """Ranked by likeness to a product or to several; these are left out.
+
+        Annotated with `recommendation_score`.
+        """
+        seeds = list(rules.seeds(product_or_products))
+        products = self.exclude(pk__in=seeds)
+        return _ranked(products, lambda: ladder.for_similar(context.of_products(seeds, using=products.db)))
+
+
+def _ranked(products: Any, find: Callable[[], list[Rung]]) -> Any:
+    rung = LateRung(find)
+    of_version = Q(shop_recs_vectors__version=PinnedVersion(rung))
+    scored = products.annotate(
+        **{VECTORS: FilteredRelation("shop_recs_vectors", condition=of_version)}
+    ).annotate(recommendation_score=Score(f"{VECTORS}__vector", rung))
+    order = [F("recommendation_score").desc(nulls_last=True), retrieve.newest_first(products.model)]
+    return retrieve.in_order(scored, order)

@@ -1,0 +1,157 @@
+"""Ranks and filters in one statement: the shop's queryset joined to the vectors of a pinned version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db.models import (
+    BooleanField,
+    Case,
+    F,
+    FilteredRelation,
+    Func,
+    Model,
+    OrderBy,
+    Q,
+    QuerySet,
+    When,
+)
+from django.db.models.functions import Cast
+from pgvector.django import CosineDistance, MaxInnerProduct, VectorField
+
+from shop_recs.conf import settings
+from shop_recs.serving.context import Context
+from shop_recs.serving.ladder import Floats, Rung
+
+DISTANCE = "_shop_recs_distance"
+VECTOR = "_shop_recs_vector"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A product as a statement ranked it: by which rung (None: by age alone), how well, its vector there."""
+
+    product: Any
+    rung: Rung | None
+    score: float
+    vector: Floats | None = None
+
+
+class SearchOn(Func):
+    """Always true; makes a search of the index go on until enough rows have passed the filters.
+
+    A condition without columns is evaluated before the scan begins, and `set_config(…, true)` lasts until the
+    transaction ends: with this statement, unless the shop opened one. So none need be opened for it.
+    """
+
+    template = (
+        "(SELECT set_config('hnsw.ef_search', '100', true) || "
+        "set_config('hnsw.iterative_scan', 'strict_order', true)) IS NOT NULL"
+    )
+    output_field = BooleanField()
+
+
+def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
+    """The products nearest to the rung's query vector; what has no vector there is not among them."""
+    ranked = products.filter(shop_recs_vectors__version=rung.version.id)
+    indexed = _has_index(products, rung)
+    ranked = _measured(ranked, rung, "shop_recs_vectors__vector", 0, indexed=indexed)
+    order = [F(f"{DISTANCE}_0").asc()]
+    if indexed:
+        # The index gives its own order alone; any further key would sort the whole catalogue.
+        ranked = ranked.filter(SearchOn())
+    else:
+        order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
+    return [_row(product, [rung]) for product in in_order(ranked, order)[:limit]]
+
+
+def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, *, limit: int) -> list[Row]:
+    """Products by several rungs in turn, each for what those before do not know; then the newest."""
+    order: list[OrderBy] = []
+    ranked = products
+    for number, rung in enumerate(rungs):
+        vectors, of_version = f"_shop_recs_{number}", Q(shop_recs_vectors__version=rung.version.id)
+        ranked = ranked.annotate(**{vectors: FilteredRelation("shop_recs_vectors", condition=of_version)})
+        ranked = _measured(ranked, rung, f"{vectors}__vector", number)
+        order += _by_category(rung, products, context)
+        order.append(F(f"{DISTANCE}_{number}").asc(nulls_last=True))
+    if all(rung.personal for rung in rungs):
+        order += _by_category(None, products, context)
+    order.append(newest_first(products.model))
+    return [_row(product, rungs) for product in in_order(ranked, order)[:limit]]
+
+
+def distance(rung: Rung, vector: str, *, indexed: bool = False) -> Func:
+    """How far a column of vectors is from the rung's query vector, in the words of its index."""
+    # An index serves the very expression it was built on, and that names the number of dimensions.
+    column = Cast(vector, VectorField(dimensions=rung.version.dimensions)) if indexed else F(vector)
+    measure: Func = (CosineDistance if rung.by_angle else MaxInnerProduct)(column, rung.query)
+    return measure
+
+
+def score(rung: Rung, distance: float) -> float:
+    """The cosine or the inner product behind a distance; higher is better."""
+    return 1.0 - distance if rung.by_angle else -distance
+
+
+def in_order(products: QuerySet[Any], order: Sequence[OrderBy]) -> QuerySet[Any]:
+    """`products` in this order, whatever order they had."""
+    if not products.query.standard_ordering:
+        products = products.reverse()
+    return products.order_by(*order)
+
+
+def newest_first(model: type[Model]) -> OrderBy:
+    """By `Meta.get_latest_by`, else by the time of creation, else by key."""
+    latest = model._meta.get_latest_by or _creation_field(model) or "pk"
+    return F(latest if isinstance(latest, str) else latest[0]).desc()
+
+
+def _creation_field(model: type[Model]) -> str | None:
+    return next((field.name for field in model._meta.fields if getattr(field, "auto_now_add", False)), None)
+
+
+def _has_index(products: QuerySet[Any], rung: Rung) -> bool:
+    large = rung.version.item_count >= settings.EXACT_BELOW
+    return large and rung.personal and not products.query.distinct and products.query.group_by is None
+
+
+def _by_category(rung: Rung | None, products: QuerySet[Any], context: Context) -> list[OrderBy]:
+    """Puts the categories of the events first where a ranking is otherwise the same for everybody."""
+    category = _category(products.model)
+    if category is None or not context.events or (rung and rung.personal):
+        return []
+    seen = products.model._base_manager.using(products.db).filter(
+        pk__in={event.product for event in context.events}
+    )
+    own = When(**{f"{category}__in": seen.values(category)}, then=0)
+    return [Case(own, default=1).asc()]
+
+
+def _category(model: type[Model]) -> str | None:
+    """The product's column for its category, where it has one."""
+    name = settings.PRODUCT_FIELDS["category"]
+    return name if name in {field.name for field in model._meta.concrete_fields} else None
+
+
+def _measured(
+    products: QuerySet[Any], rung: Rung, vector: str, number: int, *, indexed: bool = False
+) -> QuerySet[Any]:
+    """`products` with their distance by the rung and, for explaining it, their vector."""
+    products = products.annotate(**{f"{DISTANCE}_{number}": distance(rung, vector, indexed=indexed)})
+    return products.annotate(**{f"{VECTOR}_{number}": F(vector)}) if rung.personal else products
+
+
+def _row(product: Any, rungs: Sequence[Rung]) -> Row:
+    """The product by the first rung that knows it; the instance is left as the shop would have loaded it."""
+    found = Row(product, None, 0.0)
+    for number, rung in reversed(list(enumerate(rungs))):
+        distance = product.__dict__.pop(f"{DISTANCE}_{number}")
+        vector = product.__dict__.pop(f"{VECTOR}_{number}", None)
+        if distance is not None:
+            vector = None if vector is None else np.asarray(vector, dtype=np.float32)
+            found = Row(product, rung, score(rung, distance), vector)
+    return found

@@ -1,0 +1,405 @@
+"""What a shopper is shown, in which order, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils import timezone
+
+from shop_recs import recommended_for_you, record_view, similar_items
+from shop_recs.conf import get_product_model
+from shop_recs.models import ActiveModel, EncoderArtefact, Interaction, Kind, Visitor
+from tests.serving.versions import publish_popularity, publish_vectors
+
+
+def names(products):
+    return [product.name for product in products]
+
+
+def shelf_of(products):
+    return [product.name.split()[0] for product in products]
+
+
+@pytest.fixture
+def als(shelves, tastes):
+    chairs, lamps = shelves
+    return publish_vectors("als", chairs + lamps, tastes)
+
+
+def test_a_list_begins_with_what_is_like_the_visitors_history(als, shelves, visitor, did, request_of):
+    chairs, _ = shelves
+    did(visitor, Kind.VIEW, chairs[0], chairs[1])
+    recs = recommended_for_you(request_of(visitor), limit=5)
+    assert shelf_of(recs) == ["Chair"] * 5
+    assert (recs.rung, recs.version) == ("als", als.pk)
+
+
+def test_products_are_the_shops_own_instances_in_order_of_their_score(als, shelves, visitor, did, request_of):
+    did(visitor, Kind.VIEW, shelves[0][0])
+    recs = recommended_for_you(request_of(visitor), limit=10)
+    assert {type(product) for product in recs} == {get_product_model()}
+    assert [product.recommendation.rank for product in recs] == list(range(1, 11))
+    scores = [product.recommendation.score for product in recs]
+    assert scores == sorted(scores, reverse=True)
+    assert not [name for name in vars(recs[0]) if name.startswith("_shop_recs")]
+
+
+def test_the_score_is_the_inner_product_with_the_encoded_history(
+    als, shelves, tastes, visitor, did, request_of
+):
+    did(visitor, Kind.VIEW, shelves[0][0])
+    (best, *_) = recommended_for_you(request_of(visitor), limit=10)
+    vectors = dict(zip(names(shelves[0] + shelves[1]), tastes, strict=True))
+    system = tastes.T @ tastes + np.eye(4) + 9 * np.outer(tastes[0], tastes[0])
+    query = np.linalg.solve(system, 10 * tastes[0])
+    assert best.recommendation.score == pytest.approx(vectors[best.name] @ query, rel=1e-4)
+
+
+def test_three_views_move_the_very_next_list_towards_them(als, shelves, request_of):
+    chairs, lamps = shelves
+    request = request_of()
+    for chair in chairs[:3]:
+        record_view(request, chair)
+    before = shelf_of(recommended_for_you(request, limit=5))
+    for lamp in lamps[:3]:
+        record_view(request, lamp)
+    after = shelf_of(recommended_for_you(request, limit=5))
+    assert before.count("Lamp") == 0
+    assert after.count("Lamp") >= 3
+    assert after[0] == "Lamp"
+
+
+def test_a_users_list_counts_the_events_of_all_devices(als, shelves, did, request_of, django_user_model):
+    user = django_user_model.objects.create(username="ada")
+    phone, laptop = (Visitor.objects.create(user=user) for _ in range(2))
+    did(phone, Kind.VIEW, shelves[1][0])
+    recs = recommended_for_you(request_of(laptop, user=user), limit=5)
+    assert shelf_of(recs) == ["Lamp"] * 5
+
+
+def test_a_stranger_sees_what_is_popular(als, shelves, request_of):
+    chairs, lamps = shelves
+    popular = publish_popularity(lamps + chairs)
+    recs = recommended_for_you(request_of(), limit=3)
+    assert names(recs) == names(lamps[:3])
+    assert (recs.rung, recs.version) == ("popular", popular.pk)
+
+
+def test_a_visitor_whose_products_nobody_learned_sees_popular_ones_of_their_category_first(
+    shelves, make_product, visitor, did, request_of
+):
+    category = get_product_model()._meta.get_field("category").related_model.objects.create(name="Lamps")
+    chairs, lamps = shelves
+    get_product_model().objects.filter(pk__in=[lamp.pk for lamp in lamps]).update(category=category)
+    publish_popularity(chairs + lamps)
+    did(visitor, Kind.VIEW, make_product("New lamp", category=category))
+    recs = recommended_for_you(request_of(visitor), limit=7)
+    assert names(recs) == names(lamps) + names(chairs[:2])
+
+
+def test_without_any_model_the_newest_products_are_shown(products, request_of):
+    if isinstance(products[0].pk, int):
+        recs = recommended_for_you(request_of(), limit=3)
+        assert names(recs) == names(products[:-4:-1])
+        assert (recs.rung, recs.version) == ("newest", None)
+        assert str(recs[0].recommendation.reason) == "new in the shop"
+
+
+def test_an_empty_shop_gives_an_empty_list(request_of):
+    recs = recommended_for_you(request_of())
+    assert (list(recs), recs.rung, recs.version) == ([], "nothing", None)
+
+
+def test_a_short_rung_is_filled_up_by_the_next_ones_without_repeats(
+    shelves, tastes, make_product, visitor, did, request_of
+):
+    chairs, lamps = shelves
+    publish_vectors("sasrec", chairs[:2], tastes[:2])
+    publish_vectors("als", chairs, tastes[:5])
+    publish_popularity(chairs + lamps[:1])
+    new = make_product("New")
+    did(visitor, Kind.VIEW, chairs[0])
+    recs = recommended_for_you(request_of(visitor), limit=7, products=_among([*chairs, lamps[0], new]))
+    sources = [product.recommendation.source for product in recs]
+    assert sources == ["sasrec"] * 2 + ["als"] * 3 + ["popular", "newest"]
+    assert len(set(recs)) == 7
+    assert recs.rung == "sasrec"
+
+
+def _among(products):
+    return get_product_model().objects.filter(pk__in=[product.pk for product in products])
+
+
+class TestQueries:
+    def test_a_warm_list_costs_two(self, als, shelves, visitor, did, request_of, django_assert_num_queries):
+        publish_popularity(shelves[0])
+        did(visitor, Kind.VIEW, *shelves[0])
+        recommended_for_you(request_of(visitor), limit=4)
+        request = request_of(visitor)
+        with django_assert_num_queries(2):
+            recs = recommended_for_you(request, limit=4)
+            assert [str(product.recommendation.reason) for product in recs]
+
+    def test_the_first_list_of_a_process_costs_no_more(
+        self, als, shelves, visitor, did, request_of, django_assert_num_queries
+    ):
+        did(visitor, Kind.VIEW, *shelves[0])
+        with django_assert_num_queries(2):
+            recommended_for_you(request_of(visitor), limit=4)
+
+    def test_a_list_that_must_be_filled_up_costs_three(
+        self, als, shelves, make_product, visitor, did, request_of, django_assert_num_queries
+    ):
+        make_product("New")
+        did(visitor, Kind.VIEW, *shelves[0])
+        with django_assert_num_queries(3):
+            assert len(recommended_for_you(request_of(visitor), limit=11)) == 11
+
+    def test_a_stranger_costs_two_and_the_log_is_not_read(
+        self, als, shelves, request_of, django_assert_num_queries
+    ):
+        publish_popularity(shelves[0])
+        with django_assert_num_queries(2) as captured:
+            recommended_for_you(request_of(), limit=4)
+        assert not [query for query in captured if "shop_recs_interaction" in query["sql"]]
+
+    def test_similar_items_cost_two(self, als, shelves, django_assert_num_queries):
+        with django_assert_num_queries(2):
+            recs = similar_items(shelves[0][:2], limit=4)
+            assert [str(product.recommendation.reason) for product in recs]
+
+
+class TestLeftOut:
+    def test_the_current_product_and_what_the_caller_names(self, als, shelves, visitor, did, request_of):
+        chairs, lamps = shelves
+        did(visitor, Kind.VIEW, *chairs)
+        recs = recommended_for_you(request_of(visitor), product=chairs[0], exclude=[chairs[1], lamps[0].pk])
+        assert not {chairs[0], chairs[1], lamps[0]} & set(recs)
+
+    def test_everything_ever_bought(self, als, shelves, visitor, did, request_of):
+        chairs, _ = shelves
+        did(visitor, Kind.PURCHASE, chairs[0], days_ago=900)
+        did(visitor, Kind.VIEW, *(chairs[1:] * 30))
+        assert chairs[0] not in recommended_for_you(request_of(visitor))
+
+    def test_what_was_bought_stays_where_the_shop_says_so(
+        self, als, shelves, visitor, did, request_of, settings
+    ):
+        settings.SHOP_RECS = settings.SHOP_RECS | {"EXCLUDE_PURCHASED": False}
+        did(visitor, Kind.PURCHASE, shelves[0][0])
+        assert shelves[0][0] in recommended_for_you(request_of(visitor))
+
+    def test_what_was_bought_on_another_device(self, als, shelves, did, request_of, django_user_model):
+        user = django_user_model.objects.create(username="ada")
+        phone, laptop = (Visitor.objects.create(user=user) for _ in range(2))
+        did(phone, Kind.PURCHASE, shelves[0][0])
+        assert shelves[0][0] not in recommended_for_you(request_of(laptop, user=user))
+
+    def test_what_was_carted_since_the_last_purchase(self, als, shelves, visitor, did, request_of, settings):
+        settings.SHOP_RECS = settings.SHOP_RECS | {"EXCLUDE_PURCHASED": False}
+        chairs, lamps = shelves
+        did(visitor, Kind.CART, chairs[0], days_ago=3)
+        did(visitor, Kind.PURCHASE, chairs[1], days_ago=2)
+        did(visitor, Kind.CART, chairs[2], days_ago=1)
+        did(visitor, Kind.CART, lamps[0], days_ago=40)
+        recs = recommended_for_you(request_of(visitor))
+        assert set(chairs + lamps) - set(recs) == {chairs[2]}
+
+    def test_an_old_cart_counts_no_more(self, als, shelves, visitor, did, request_of):
+        did(visitor, Kind.CART, shelves[0][0], days_ago=40)
+        assert shelves[0][0] in recommended_for_you(request_of(visitor))
+
+    def test_the_shops_own_cart_where_it_names_one(self, als, shelves, visitor, did, request_of, settings):
+        settings.SHOP_RECS = settings.SHOP_RECS | {"CART": f"{__name__}.first_chair"}
+        did(visitor, Kind.CART, shelves[0][1])
+        recs = recommended_for_you(request_of(visitor))
+        assert set(shelves[0]) - set(recs) == {shelves[0][0]}
+
+    def test_products_that_are_not_available(self, als, shelves, visitor, did, request_of):
+        chairs, _ = shelves
+        did(visitor, Kind.VIEW, chairs[1])
+        assert chairs[0] in recommended_for_you(request_of(visitor))
+        chairs[0].is_active = False
+        chairs[0].save()
+        assert chairs[0] not in recommended_for_you(request_of(visitor))
+
+    def test_products_that_were_deleted(self, als, shelves, visitor, did, request_of):
+        chairs, _ = shelves
+        did(visitor, Kind.VIEW, chairs[1])
+        chairs[1].delete()
+        recs = recommended_for_you(request_of(visitor))
+        assert shelf_of(recs[:4]) == ["Chair"] * 4
+        assert len(recs) == 9
+
+
+def first_chair(request):
+    """A cart as a shop would write it."""
+    return [get_product_model().objects.get(name="Chair 0").pk]
+
+
+def only_lamps(products):
+    """A shop's own rule of availability."""
+    return products.filter(name__startswith="Lamp")
+
+
+def test_availability_may_be_a_function_of_the_shop(shelves, request_of, settings):
+    settings.SHOP_RECS = settings.SHOP_RECS | {"AVAILABLE": f"{__name__}.only_lamps"}
+    assert set(recommended_for_you(request_of())) == set(shelves[1])
+
+
+def test_a_negative_limit_is_refused(request_of):
+    with pytest.raises(ValueError, match="limit is -1"):
+        recommended_for_you(request_of(), limit=-1)
+
+
+class TestReasons:
+    @pytest.mark.parametrize(
+        ("kind", "words"),
+        [
+            (Kind.VIEW, "because you viewed Chair 0"),
+            (Kind.FAVOURITE, "because you saved Chair 0"),
+            (Kind.CART, "because you put Chair 0 into your cart"),
+            (Kind.PURCHASE, "because you bought Chair 0"),
+        ],
+    )
+    def test_name_what_the_visitor_did(self, kind, words, als, shelves, visitor, did, request_of):
+        did(visitor, kind, shelves[0][0])
+        first = recommended_for_you(request_of(visitor), limit=1)[0].recommendation
+        assert (str(first.reason), first.reason_product) == (words, shelves[0][0])
+
+    def test_name_the_product_most_like_the_recommended_one(self, als, shelves, visitor, did, request_of):
+        chairs, lamps = shelves
+        did(visitor, Kind.VIEW, lamps[0], chairs[0])
+        recs = recommended_for_you(request_of(visitor), products=_among(chairs[1:] + lamps[1:]))
+        assert {(p.name[0], p.recommendation.reason_product.name[0]) for p in recs} == {
+            ("C", "C"),
+            ("L", "L"),
+        }
+
+    def test_load_the_rest_of_the_named_product_only_when_asked(
+        self, als, shelves, visitor, did, request_of, django_assert_num_queries
+    ):
+        did(visitor, Kind.VIEW, shelves[0][0])
+        reason = recommended_for_you(request_of(visitor), limit=1)[0].recommendation
+        with django_assert_num_queries(0):
+            assert reason.reason_product.name == "Chair 0"
+        with django_assert_num_queries(1):
+            assert reason.reason_product.price == 10
+
+    def test_work_where_the_title_is_no_column(self, als, shelves, visitor, did, request_of, settings):
+        settings.SHOP_RECS = settings.SHOP_RECS | {"PRODUCT_FIELDS": {"title": "__str__"}}
+        did(visitor, Kind.VIEW, shelves[0][0])
+        reason = recommended_for_you(request_of(visitor), limit=1)[0].recommendation.reason
+        assert str(reason) == "because you viewed Chair 0"
+
+    def test_keep_braces_in_a_title(self, als, shelves, visitor, did, request_of):
+        shelves[0][0].name = "Chair {0} %s"
+        shelves[0][0].save()
+        did(visitor, Kind.VIEW, shelves[0][0])
+        reason = recommended_for_you(request_of(visitor), limit=1)[0].recommendation.reason
+        assert str(reason) == "because you viewed Chair {0} %s"
+
+
+class TestSimilarItems:
+    def test_are_ranked_by_the_angle_whatever_their_length(self, shelves, tastes, request_of):
+        chairs, lamps = shelves
+        tastes[9] *= 100  # the inner product would put this lamp first
+        version = publish_vectors("als", chairs + lamps, tastes)
+        recs = similar_items(chairs[0], limit=4)
+        assert shelf_of(recs) == ["Chair"] * 4
+        assert (recs.rung, recs.version) == ("als", version.pk)
+        assert all(0.9 < product.recommendation.score <= 1.0 for product in recs)
+
+    def test_of_several_products_lie_between_them(self, als, make_product, shelves, tastes):
+        chairs, lamps = shelves
+        both = make_product("Chair with a lamp")
+        publish_vectors("als", [*chairs, *lamps, both], np.vstack([tastes, [[1, 1, 0, 0]]]))
+        assert similar_items([chairs[0], lamps[0]], limit=1) == [both]
+
+    def test_say_what_they_are_similar_to(self, als, shelves):
+        first = similar_items(shelves[0][0], limit=1)[0].recommendation
+        assert (str(first.reason), first.source) == ("similar to Chair 0", "als")
+        assert first.reason_product is shelves[0][0]
+
+    def test_skip_algorithms_whose_vectors_do_not_mean_likeness(self, shelves, tastes):
+        publish_vectors("sasrec", shelves[0] + shelves[1], tastes[::-1].copy(), finds_similar=False)
+        publish_vectors("als", shelves[0] + shelves[1], tastes)
+        assert similar_items(shelves[0][0], limit=4).rung == "als"
+
+    def test_of_an_unknown_product_are_popular_ones_of_its_category(self, shelves, make_product):
+        category = get_product_model()._meta.get_field("category").related_model.objects.create(name="Lamps")
+        chairs, lamps = shelves
+        get_product_model().objects.filter(name__startswith="Lamp").update(category=category)
+        publish_popularity(chairs + lamps)
+        recs = similar_items(make_product("New lamp", category=category), limit=6)
+        assert names(recs) == [*names(lamps), "Chair 0"]
+        assert recs.rung == "popular"
+
+    def test_leave_the_cart_out_where_there_is_a_request(self, als, shelves, visitor, did, request_of):
+        chairs, _ = shelves
+        did(visitor, Kind.CART, chairs[1])
+        assert chairs[1] in similar_items(chairs[0])
+        assert chairs[1] not in similar_items(chairs[0], request=request_of(visitor))
+
+    def test_need_products(self, als):
+        with pytest.raises(TypeError, match=r"need instances of shop\.Product"):
+            similar_items([object()])
+
+    def test_of_nothing_are_what_is_popular(self, shelves):
+        publish_popularity(shelves[1])
+        assert similar_items([], limit=2).rung == "popular"
+
+
+class TestBrokenVersions:
+    @pytest.fixture
+    def popular(self, als, shelves, visitor, did):
+        did(visitor, Kind.VIEW, shelves[0][0])
+        return publish_popularity(shelves[1])
+
+    def rungs(self, request: Any) -> list[str]:
+        return [recommended_for_you(request, limit=3).rung for _ in range(3)]
+
+    def test_a_damaged_encoder_is_passed_over_and_reported_once(self, popular, visitor, request_of, caplog):
+        EncoderArtefact.objects.filter(version__algorithm="als").update(content=b"damaged")
+        assert self.rungs(request_of(visitor)) == ["popular"] * 3
+        assert [
+            record.message for record in caplog.records if "does not match its checksum" in record.message
+        ]
+        assert len(caplog.records) == 1
+
+    def test_a_missing_encoder_is_passed_over_and_reported_once(self, popular, visitor, request_of, caplog):
+        EncoderArtefact.objects.filter(version__algorithm="als").delete()
+        assert self.rungs(request_of(visitor)) == ["popular"] * 3
+        assert len(caplog.records) == 1
+
+    def test_missing_vectors_are_passed_over(self, als, popular, visitor, request_of):
+        als.vectors.all()._raw_delete("default")
+        assert self.rungs(request_of(visitor)) == ["popular"] * 3
+
+    def test_vectors_of_another_length_are_passed_over_and_reported_once(
+        self, als, popular, visitor, request_of, caplog
+    ):
+        type(als).objects.filter(pk=als.pk).update(dimensions=5)
+        assert self.rungs(request_of(visitor)) == ["popular"] * 3
+        assert len(caplog.records) == 1
+
+
+def test_a_list_is_made_of_the_version_that_its_context_saw(als, shelves, tastes, visitor, did, request_of):
+    chairs, lamps = shelves
+    did(visitor, Kind.VIEW, chairs[0])
+    assert recommended_for_you(request_of(visitor), limit=4).version == als.pk
+    newer = publish_vectors("als", lamps + chairs, tastes)
+    recs = recommended_for_you(request_of(visitor), limit=4)
+    assert recs.version == newer.pk
+    ActiveModel.objects.filter(algorithm="als").update(version=als)
+    assert recommended_for_you(request_of(visitor), limit=4).version == als.pk
+
+
+def test_events_of_the_future_count_as_of_now(als, shelves, visitor, request_of):
+    Interaction.objects.create(
+        visitor=visitor, product=shelves[0][0], kind=Kind.VIEW, occurred_at=timezone.now() + timedelta(days=1)
+    )
+    assert recommended_for_you(request_of(visitor), limit=4).rung == "als"
