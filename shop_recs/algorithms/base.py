@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.encoders import Encoder, History
+from shop_recs.algorithms.encoders import Encoder
 
 SECONDS_PER_DAY = 86_400.0
 KINDS = 8
@@ -102,7 +102,7 @@ class Fitted:
         known: `(n_items,)` bool, the items whose vector means something; the others are never stored.
         encoder: maps a visitor's history to a query vector `(d,)`; the serving half of the algorithm.
         unit_norm: the known vectors have length 1, so that inner product and cosine rank alike.
-        info: facts worth showing an administrator (epochs run, options chosen on validation …), JSON types only.
+        info: facts worth showing an administrator (epochs run, options chosen …), JSON types only.
         state: arrays that a later `fit(..., resume=...)` of the same algorithm can start from.
     """
 

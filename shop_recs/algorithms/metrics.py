@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +15,8 @@ Metrics = dict[str, float]
 def target_ranks(scores: npt.NDArray[np.floating[Any]], cases: Integers, targets: Integers) -> Integers:
     """Where each target stands in its case's ranking, counted from 1.
 
-    An item that scores the same as a target stands above it, and what scores `-inf` is not ranked at all: such a
-    target gets the rank after the last. Targets of one case that tie with each other follow one another.
+    An item that scores the same as a target stands above it; targets of one case that tie with each other
+    follow one another. What scores `-inf` is not ranked: such a target gets the rank after the last.
 
     Args:
         scores: `(c, n_items)`, one row per case.
@@ -37,7 +36,7 @@ def target_ranks(scores: npt.NDArray[np.floating[Any]], cases: Integers, targets
 
 
 def _ranks_of_one_case(scores: npt.NDArray[Any], own: npt.NDArray[Any]) -> Integers:
-    """Ranks of the targets that score `own` among all `scores`: the others at least as good, then their own order."""
+    """Ranks of the targets that score `own` among all `scores`: after the others at least as good."""
     order = np.argsort(-own, kind="stable")
     place = np.empty(len(own), dtype=np.int64)
     place[order] = np.arange(1, len(own) + 1)
@@ -80,11 +79,3 @@ def top_items(scores: npt.NDArray[np.floating[Any]], k: int) -> Integers:
     best = np.take_along_axis(top, order, axis=1)
     best[np.isneginf(np.take_along_axis(values, order, axis=1))] = -1
     return best
-
-
-def coverage(lists: Iterable[npt.NDArray[Any]], n_items: int) -> float:
-    """Share of the catalogue that is in at least one list; -1 marks an empty place."""
-    shown = np.zeros(n_items + 1, dtype=bool)
-    for items in lists:
-        shown[items] = True
-    return float(np.count_nonzero(shown[:-1]) / max(n_items, 1))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.base import NotEnoughData, TrainingData
+from shop_recs.algorithms.base import SECONDS_PER_DAY, Floats, NotEnoughData, TrainingData
+from shop_recs.algorithms.encoders import History
+
+SCORES_AT_ONCE = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,43 @@ class Split:
     def __len__(self) -> int:
         return len(self.users)
 
-    def histories(self) -> list[slice]:
-        """The rows of `log` that are each case's history, oldest first."""
+    def chunks(self) -> Iterator[slice]:
+        """The cases in runs whose scores for all items fit into memory."""
+        size = max(1, SCORES_AT_ONCE // self.log.n_items)
+        for start in range(0, len(self), size):
+            yield slice(start, min(start + size, len(self)))
+
+    def targets_of(self, chunk: slice) -> npt.NDArray[np.int64]:
+        """The rows of `targets` that belong to a run of cases."""
+        return np.arange(*np.searchsorted(self.cases, [chunk.start, chunk.stop]))
+
+    def seen(self, chunk: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Case, counted within the run, and row of `log` of every interaction in the histories of a run."""
+        users = self.users[chunk]
+        starts, stops = self.log.offsets[users], self.log.offsets[users + 1]
+        rows = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
+        return np.repeat(np.arange(len(users)), stops - starts), np.concatenate(rows)
+
+    def new(self) -> npt.NDArray[np.bool_]:
+        """`(t,)` whether each target is absent from its visitor's history."""
+        cases, rows = self.seen(slice(0, len(self)))
+        seen = cases * self.log.n_items + self.log.items[rows]
+        return np.isin(self.cases * self.log.n_items + self.targets, seen, invert=True)
+
+    def histories(
+        self, item_vectors: Floats, known: npt.NDArray[np.bool_], *, length: int
+    ) -> Iterator[History]:
+        """What an encoder gets to see, case by case: the last `length` interactions with known items."""
         offsets = self.log.offsets
-        return [slice(offsets[user], offsets[user + 1]) for user in self.users]
+        for user, now in zip(self.users, self.nows, strict=True):
+            rows = np.arange(offsets[user], offsets[user + 1])
+            rows = rows[known[self.log.items[rows]]]
+            rows = rows[max(0, len(rows) - length) :]
+            yield History(
+                vectors=item_vectors[self.log.items[rows]],
+                kinds=self.log.kinds[rows],
+                ages=((now - self.log.times[rows]) / SECONDS_PER_DAY).astype(np.float32),
+            )
 
 
 def split_by_time(
@@ -61,8 +97,8 @@ def split_by_time(
         cut: the moment, Unix seconds; without it, the moment after which `fraction` of the interactions lie.
         fraction: share of the interactions to hold out.
         target_kinds: kinds of interaction that count as targets; without it, all.
-        basket_seconds: only interactions at most so long after a shopper's first target count (0: the same time,
-            one basket); without it, all after the cut.
+        basket_seconds: only interactions at most so long after a shopper's first target count (0: the same
+            time, one basket); without it, all after the cut.
         max_cases: so many shoppers, drawn by `seed`, are judged.
 
     Raises:
@@ -84,12 +120,12 @@ def leave_one_out(
 ) -> Split:
     """Every shopper's last interaction is the target, what went before it the history.
 
-    Sequence papers report this; it learns from other shoppers' future, so figures say little about a live shop.
+    Sequence papers report this; it learns from other shoppers' future, so it says little about a live shop.
 
     Args:
         data: the log.
-        strict: the interaction before the last is history, but is not learnt from (it is the validation item of
-            those papers).
+        strict: the interaction before the last is history, but is not learnt from (it is the validation item
+            of those papers).
         max_cases: so many shoppers, drawn by `seed`, are judged; without it, all.
 
     Raises:
@@ -138,7 +174,8 @@ def _judge(
     judged = np.unique(users[warm & np.isin(users, log.users)])
     if not len(judged):
         raise NotEnoughData(
-            "not enough data: have 0 shoppers with interactions both to learn from and to be judged by, need some"
+            "not enough data: have 0 shoppers with interactions to learn from and later ones to be judged by,"
+            " need 1 or more"
         )
     if max_cases is not None and len(judged) > max_cases:
         judged = np.sort(np.random.default_rng(seed).choice(judged, max_cases, replace=False))

@@ -1,4 +1,4 @@
-"""The serving half of the algorithms: a visitor's history in, one query vector out; numpy and onnxruntime only."""
+"""The serving half of the algorithms: a history in, one query vector out; numpy and onnxruntime only."""
 
 from __future__ import annotations
 

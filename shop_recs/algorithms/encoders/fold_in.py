@@ -17,15 +17,17 @@ Floats = npt.NDArray[np.float32]
 class FoldInEncoder(Encoder):
     """The user vector that alternating least squares would give to this history.
 
-    `x = (Y'Y + λI + Yu'(C - I)Yu)⁻¹ Yu'C 1` (Hu, Koren and Volinsky 2008), where an interaction's confidence is the
-    weight of its kind, halved every `half_life_days` and multiplied by `step_decay` for every step back; interactions
-    at the same time are one step. Ages count from the visitor's last interaction, so that who comes back after a
-    year finds the list that he left.
+    `x = (Y'Y + λI + Yu'(C - I)Yu)⁻¹ Yu'C 1` (Hu, Koren and Volinsky 2008). An interaction weighs what its
+    kind weighs, halved every `half_life_days` and multiplied by `step_decay` for every step back; those at
+    the same time are one step. Ages count from the visitor's last interaction, so that who comes back after
+    a year finds the list that he left. Confidences are `alpha` times the weights over the square root of
+    their sum.
 
     Args:
         gram: `(d, d)` Y'Y + λI over all item vectors, regularisation included.
-        kind_weights: `(kinds,)` confidence of one interaction of each kind, now.
-        half_life_days: infinite where age does not matter.
+        kind_weights: `(kinds,)` weight of one interaction of each kind.
+        alpha: confidence of a history that is one interaction of weight 1.
+        half_life_days: days in which a weight halves.
         step_decay: above 0, at most 1; 1 where order does not matter.
         history_length: how many of the last interactions count.
     """
@@ -37,32 +39,35 @@ class FoldInEncoder(Encoder):
         gram: Floats,
         kind_weights: Floats,
         *,
+        alpha: float,
         half_life_days: float,
         step_decay: float,
         history_length: int,
     ) -> None:
-        self.gram = np.asarray(gram, dtype=np.float32)
-        self.kind_weights = np.asarray(kind_weights, dtype=np.float32)
-        self.half_life_days = float(half_life_days)
-        self.step_decay = float(step_decay)
-        self.history_length = int(history_length)
+        self.gram = gram
+        self.kind_weights = kind_weights
+        self.alpha = alpha
+        self.half_life_days = half_life_days
+        self.step_decay = step_decay
+        self.history_length = history_length
 
     def __call__(self, history: History) -> Floats | None:
-        weights = self.confidences(history.kinds, history.ages)
-        vectors, confidences = _sum_by_item(history.vectors[weights > 0], weights[weights > 0])
+        weights = self._weights(history)
+        vectors, weights = _sum_by_item(history.vectors[weights > 0], weights[weights > 0])
         if not len(vectors):
             return None
+        confidences = self.alpha * weights / np.sqrt(weights.sum())
         system = self.gram + (vectors.T * (confidences - 1)) @ vectors
-        query: Floats = np.linalg.solve(system, confidences @ vectors)
-        return query
+        return np.asarray(np.linalg.solve(system, confidences @ vectors), dtype=np.float32)
 
-    def confidences(self, kinds: npt.NDArray[np.int8], ages: Floats) -> Floats:
-        """`(k,)` confidence of each interaction of a history, oldest first."""
-        if not len(ages):
+    def _weights(self, history: History) -> Floats:
+        """`(k,)` weight of each interaction by its kind and by how long and how many steps ago it was."""
+        if not len(history):
             return np.empty(0, dtype=np.float32)
-        newer = np.count_nonzero(np.diff(ages)) - np.concatenate(([0], np.cumsum(np.diff(ages) != 0)))
-        decay = 0.5 ** ((ages - ages[-1]) / self.half_life_days) * self.step_decay**newer
-        return (self.kind_weights[kinds] * decay).astype(np.float32)
+        ages = history.ages - history.ages[-1]
+        steps = np.concatenate(([0], np.cumsum(np.diff(ages) != 0)))
+        decay = 0.5 ** (ages / self.half_life_days) * self.step_decay ** (steps[-1] - steps)
+        return np.asarray(self.kind_weights[history.kinds] * decay, dtype=np.float32)
 
     def dumps(self) -> bytes:
         content = io.BytesIO()
@@ -70,7 +75,7 @@ class FoldInEncoder(Encoder):
             content,
             gram=self.gram,
             kind_weights=self.kind_weights,
-            decay=np.array([self.half_life_days, self.step_decay]),
+            recency=np.array([self.alpha, self.half_life_days, self.step_decay]),
             history_length=np.array(self.history_length),
         )
         return content.getvalue()
@@ -78,21 +83,22 @@ class FoldInEncoder(Encoder):
     @classmethod
     def loads(cls, content: bytes) -> Self:
         arrays = _read(content)
-        half_life_days, step_decay = arrays["decay"]
+        alpha, half_life_days, step_decay = arrays["recency"].tolist()
         return cls(
             arrays["gram"],
             arrays["kind_weights"],
+            alpha=alpha,
             half_life_days=half_life_days,
             step_decay=step_decay,
-            history_length=arrays["history_length"],
+            history_length=int(arrays["history_length"]),
         )
 
 
 def _sum_by_item(vectors: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The distinct vectors and the summed weights of each; the same item has the same vector."""
+    """The distinct vectors and the summed weight of each; an item is known by its vector."""
     places: dict[bytes, int] = {}
     place = [places.setdefault(vector.tobytes(), len(places)) for vector in vectors]
-    distinct, first = np.unique(place, return_index=True)
+    _, first = np.unique(place, return_index=True)
     return vectors[first], np.bincount(place, weights=weights).astype(np.float32)
 
 
@@ -100,6 +106,6 @@ def _read(content: bytes) -> dict[str, npt.NDArray[Any]]:
     """The arrays of a fold-in encoder's bytes."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in ("gram", "kind_weights", "decay", "history_length")}
+            return {key: arrays[key] for key in ("gram", "kind_weights", "recency", "history_length")}
     except (KeyError, OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"not the content of a fold-in encoder: {error}") from error
