@@ -1,1 +1,6 @@
-"""The pages for administrators."""
+"""The pages for administrators; one file per concern."""
+
+from shop_recs.admin.interactions import InteractionAdmin, VisitorAdmin
+from shop_recs.admin.versions import ModelVersionAdmin
+
+__all__ = ["InteractionAdmin", "ModelVersionAdmin", "VisitorAdmin"]

@@ -1,0 +1,72 @@
+"""A version's metrics in words and rows, beside the active version and the two baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+PARTS = {"all": _("all purchases to come"), "discovery": _("discovery: products new to the shopper")}
+METRICS = {
+    "ndcg": _("NDCG"),
+    "recall": _("recall"),
+    "hit_rate": _("hit rate"),
+    "mrr": _("MRR"),
+    "coverage": _("coverage"),
+}
+LENGTHS = (10, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric for this version, the active one and the two baselines; None where not measured."""
+
+    name: str
+    values: list[float | None]
+
+    @property
+    def cells(self) -> list[tuple[str, bool]]:
+        """Each value as text, and whether it is the best of the row."""
+        best = max((value for value in self.values if value is not None), default=None)
+        return [(decimal(value), value is not None and value == best) for value in self.values]
+
+
+def metric(metrics: dict[str, Any] | None, who: str, part: str, key: str) -> float | None:
+    """One number; `who` is `model`, `popular` or `history`, `part` one of `PARTS`, `key` `ndcg@10`, say."""
+    value: float | None = ((metrics or {}).get(who) or {}).get(part, {}).get(key)
+    return value
+
+
+def decimal(value: float | None) -> str:
+    """Four places, as metrics of recommenders are published."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def difference(value: float | None, other: float | None) -> str:
+    """With its sign, or nothing where one of the two is missing."""
+    return "" if value is None or other is None else f"{value - other:+.4f}"
+
+
+def comparison(
+    metrics: dict[str, Any] | None, active: dict[str, Any] | None
+) -> list[tuple[str | Promise, list[Row]]]:
+    """The whole table, part by part; a part that was not measured is left out."""
+    return [(title, _rows(metrics, active, part)) for part, title in PARTS.items() if _has(metrics, part)]
+
+
+def _has(metrics: dict[str, Any] | None, part: str) -> bool:
+    return metric(metrics, "model", part, "ndcg@10") is not None
+
+
+def _rows(metrics: dict[str, Any] | None, active: dict[str, Any] | None, part: str) -> list[Row]:
+    sources = [(metrics, "model"), (active, "model"), (metrics, "popular"), (metrics, "history")]
+    return [
+        Row(
+            f"{name} @ {length}",
+            [metric(source, who, part, f"{key}@{length}") for source, who in sources],
+        )
+        for key, name in METRICS.items()
+        for length in LENGTHS
+    ]

@@ -1,0 +1,188 @@
+"""Model versions: what was learned, how good it is, which is served, and the buttons that change it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms import Media
+from django.forms.widgets import Script
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from shop_recs.admin import actions, progress, quality
+from shop_recs.admin.readonly import ReadOnlyAdmin
+from shop_recs.models import ActiveModel, ModelVersion
+from shop_recs.registry import algorithm_names
+
+TEMPLATES = "admin/shop_recs/modelversion"
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    """One row per training run, and the few things a person may do about them."""
+
+    list_display = [
+        "__str__", "state", "ndcg_all", "ndcg_discovery", "popular", "history", "interactions",
+        "created_at", "finished_at",
+    ]  # fmt: skip
+    list_filter = ["algorithm", "status"]
+    fieldsets = [
+        (None, {"fields": ["algorithm", "state", "error", "created_at", "finished_at"]}),
+        (_("Quality"), {"fields": ["comparison"]}),
+        (
+            _("Data"),
+            {"fields": ["interactions", "visitor_count", "item_count", "data_from", "data_until"]},
+        ),
+        (_("Details"), {"fields": ["dimensions", "options_text", "facts_text", "split_text"]}),
+    ]
+    change_list_template = f"{TEMPLATES}/change_list.html"
+    change_form_template = f"{TEMPLATES}/change_form.html"
+
+    @property
+    def media(self) -> Media:
+        script: Any = Script("shop_recs/admin.js", type="module")
+        return super().media + Media(css={"all": ["shop_recs/admin.css"]}, js=[script])
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        active = ActiveModel.objects.filter(algorithm=OuterRef("algorithm"))
+        return ModelVersion.objects.annotate(
+            active_id=Subquery(active.values("version_id")[:1]),
+            active_metrics=Subquery(active.values("version__metrics")[:1]),
+        )
+
+    @admin.display(description=_("status"), ordering="status")
+    def state(self, version: Any) -> SafeString:
+        return _fragment(
+            "state",
+            version=version,
+            is_active=version.active_id == version.pk,
+            progress=progress.describe(version),
+        )
+
+    @admin.display(description=_("NDCG@10, all"))
+    def ndcg_all(self, version: Any) -> SafeString:
+        return _beside_active(version, "all")
+
+    @admin.display(description=_("NDCG@10, discovery"))
+    def ndcg_discovery(self, version: Any) -> SafeString:
+        return _beside_active(version, "discovery")
+
+    @admin.display(description=_("popular: all / discovery"))
+    def popular(self, version: Any) -> str:
+        return _baseline(version, "popular")
+
+    @admin.display(description=_("own history: all / discovery"))
+    def history(self, version: Any) -> str:
+        return _baseline(version, "history")
+
+    @admin.display(description=_("interactions"), ordering="interaction_count")
+    def interactions(self, version: Any) -> int | None:
+        count: int | None = version.interaction_count
+        return count
+
+    @admin.display(description=_("on the last part of the log"))
+    def comparison(self, version: Any) -> SafeString:
+        table = quality.comparison(version.metrics, version.active_metrics)
+        return _fragment("comparison", table=table, is_active=version.active_id == version.pk)
+
+    @admin.display(description=_("options"))
+    def options_text(self, version: Any) -> SafeString:
+        return _pretty(version.options)
+
+    @admin.display(description=_("facts"))
+    def facts_text(self, version: Any) -> SafeString:
+        return _pretty(version.info)
+
+    @admin.display(description=_("evaluated on"))
+    def split_text(self, version: Any) -> SafeString:
+        return _pretty(version.metrics.get("split"))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, headed by what each algorithm serves now."""
+        active = {row.algorithm: row for row in ActiveModel.objects.select_related("version")}
+        running = list(ModelVersion.objects.training())
+        panel = [
+            {
+                "name": name,
+                "active": active.get(name),
+                "running": next((version for version in running if version.algorithm == name), None),
+            }
+            for name in algorithm_names()
+        ]
+        context = {
+            "algorithms": panel,
+            "running": running,
+            **actions.allowed(request),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One version, with the buttons that make sense for it."""
+        version = self.get_object(request, object_id)
+        context = {**actions.allowed(request), **(extra_context or {})}
+        if isinstance(version, ModelVersion):
+            is_active = version.active_id == version.pk  # type: ignore[attr-defined]
+            context |= {
+                "is_active": is_active,
+                "can_be_published": not is_active and version.status == ModelVersion.Status.READY,
+                "running": [version] if version.status == ModelVersion.Status.TRAINING else [],
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        routes: list[tuple[str, Callable[..., HttpResponse], str]] = [
+            ("progress/", progress.running, "progress"),
+            ("retrain/", actions.retrain, "retrain"),
+            ("<int:version_id>/publish/", actions.publish, "publish"),
+            ("<int:version_id>/cancel/", actions.cancel, "cancel"),
+            ("roll-back/<str:algorithm>/", actions.roll_back, "roll_back"),
+        ]
+        own = [
+            path(
+                route,
+                self.admin_site.admin_view(view),
+                {"site": self.admin_site},
+                name=f"shop_recs_modelversion_{name}",
+            )
+            for route, view, name in routes
+        ]
+        return [*own, *super().get_urls()]
+
+
+def _beside_active(version: Any, part: str) -> SafeString:
+    """NDCG@10, and by how much it differs from the active version."""
+    value = quality.metric(version.metrics, "model", part, "ndcg@10")
+    active = quality.metric(version.active_metrics, "model", part, "ndcg@10")
+    if version.active_id == version.pk:
+        active = None
+    return _fragment("metric", value=quality.decimal(value), difference=quality.difference(value, active))
+
+
+def _baseline(version: Any, who: str) -> str:
+    parts = (quality.metric(version.metrics, who, part, "ndcg@10") for part in quality.PARTS)
+    return " / ".join(quality.decimal(value) for value in parts)
+
+
+def _pretty(value: Any) -> SafeString:
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _fragment(name: str, **context: Any) -> SafeString:
+    return render_to_string(f"{TEMPLATES}/{name}.html", context)

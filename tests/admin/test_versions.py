@@ -1,0 +1,238 @@
+"""The pages of model versions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from shop_recs.models import ActiveModel, ModelVersion
+
+LIST = reverse("admin:shop_recs_modelversion_changelist")
+
+
+def page(client, address=LIST):
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def detail(version):
+    return reverse("admin:shop_recs_modelversion_change", args=[version.pk])
+
+
+def action(name, *args):
+    return reverse(f"admin:shop_recs_modelversion_{name}", args=args)
+
+
+def said(response):
+    """The messages on the page that a redirect leads to."""
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+def test_the_list_marks_the_active_version(admin_client, active, make_version):
+    make_version("als")
+    text = page(admin_client)
+    assert text.count("shop-recs-badge--active") == 1
+    assert text.count("shop-recs-badge--ready") == 1
+
+
+def test_the_list_shows_quality_beside_baselines_and_the_active_version(admin_client, active, make_version):
+    make_version("als", ndcg=0.2812)
+    text = page(admin_client)
+    assert "0.2812" in text
+    assert "+0.0312" in text  # all, against .2500
+    assert "+0.0031" in text  # discovery
+    assert "0.0848 / 0.0085" in text
+    assert "0.2222 / 0.0222" in text
+
+
+def test_the_active_version_is_not_compared_with_itself(admin_client, active):
+    assert "0.0000" not in page(admin_client)
+
+
+def test_a_version_without_metrics_shows_dashes(admin_client, make_version):
+    make_version("als", metrics={}, status=ModelVersion.Status.FAILED)
+    assert "- / -" in page(admin_client)
+
+
+def test_the_list_shows_how_far_a_training_is(admin_client, training):
+    text = page(admin_client)
+    assert f'<progress max="100" value="41.6" data-version="{training.pk}"' in text
+    assert "fitting, 42 %, 2 min left" in text
+
+
+def test_the_list_makes_the_same_few_queries_however_long_it_is(
+    admin_client, active, training, make_version, django_assert_num_queries
+):
+    for _ in range(20):
+        make_version("als")
+    with django_assert_num_queries(7):  # session, user, active, running, filter, count, versions
+        page(admin_client)
+
+
+def test_a_version_page_compares_every_metric(admin_client, active, make_version):
+    version = make_version("als", ndcg=0.2812, options={"factors": 64}, info={"epochs": 7})
+    text = page(admin_client, detail(version))
+    rows = re.findall(r'<th scope="row">([^<]+)</th>', text)
+    assert len(rows) == 20  # all and discovery, five metrics, at 10 and 20
+    cells = re.search(r"NDCG @ 10</th>(.*?)</tr>", text, re.DOTALL)
+    assert cells
+    assert re.findall(r"0\.\d{4}", cells.group(1)) == ["0.2812", "0.2500", "0.0848", "0.2222"]
+    assert "<strong>0.2812</strong>" in cells.group(1)
+    for shown in ("factors", "epochs", "cases"):
+        assert shown in text
+
+
+def test_a_failed_version_says_why(admin_client, make_version):
+    version = make_version("als", status=ModelVersion.Status.FAILED, error="died: no <heartbeat>", metrics={})
+    text = page(admin_client, detail(version))
+    assert "died: no &lt;heartbeat&gt;" in text
+    assert "not evaluated yet" in text
+
+
+def test_a_version_page_makes_few_queries(admin_client, active, django_assert_num_queries):
+    with django_assert_num_queries(4):  # session, user, version for the buttons, version for the page
+        page(admin_client, detail(active))
+
+
+def test_the_version_page_offers_what_makes_sense(admin_client, active, make_version, training):
+    waiting = make_version("als")
+    failed = make_version("als", status=ModelVersion.Status.FAILED)
+    offers = {
+        version.pk: [
+            name
+            for name, address in (
+                ("publish", action("publish", version.pk)),
+                ("roll back", action("roll_back", version.algorithm)),
+                ("cancel", action("cancel", version.pk)),
+            )
+            if f'href="{address}"' in page(admin_client, detail(version))
+        ]
+        for version in (active, waiting, failed, training)
+    }
+    assert offers == {
+        active.pk: ["roll back"],
+        waiting.pk: ["publish"],
+        failed.pk: [],
+        training.pk: ["cancel"],
+    }
+
+
+def test_versions_are_neither_added_nor_changed_nor_deleted_by_hand(admin_client, active):
+    assert admin_client.get(reverse("admin:shop_recs_modelversion_add")).status_code == 403
+    assert admin_client.post(detail(active), {"algorithm": "evil"}).status_code == 403
+    delete = reverse("admin:shop_recs_modelversion_delete", args=[active.pk])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    assert ModelVersion.objects.get().algorithm == "als"
+
+
+def test_the_script_is_a_module_from_static_files_and_nothing_is_inline(admin_client, active, training):
+    for address in (LIST, detail(training)):
+        text = page(admin_client, address)
+        assert '<script src="/static/shop_recs/admin.js" type="module">' in text
+        ours = text[text.index('id="shop-recs-running"') :]
+        assert not re.search(r"<script(?![^>]*src=)[^>]*>|\son\w+=|\sstyle=", ours)
+
+
+def test_progress_is_told_as_json(admin_client, training, make_version):
+    make_version("als")
+    answer = admin_client.get(action("progress"))
+    assert answer.json() == {
+        "running": [{"id": training.pk, "percent": 41.6, "text": "fitting, 42 %, 2 min left"}]
+    }
+    assert "no-cache" in answer["Cache-Control"]
+
+
+def test_progress_says_that_a_cancelled_training_is_stopping(admin_client, training):
+    ModelVersion.objects.update(cancel_requested=True)
+    (row,) = admin_client.get(action("progress")).json()["running"]
+    assert row["text"] == "fitting, 42 %, stopping"
+
+
+def test_publishing_asks_first_and_then_serves_the_version(admin_client, active, make_version):
+    better = make_version("als", ndcg=0.3)
+    assert f"It replaces {active}" in page(admin_client, action("publish", better.pk))
+    assert ActiveModel.objects.get().version == active
+    response = admin_client.post(action("publish", better.pk), follow=True)
+    assert ActiveModel.objects.get().version == better
+    assert f"{better} is published" in said(response)
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.user.is_superuser) == (str(better.pk), True)
+
+
+def test_a_failed_version_is_not_published(admin_client, active, make_version):
+    failed = make_version("als", status=ModelVersion.Status.FAILED)
+    response = admin_client.post(action("publish", failed.pk), follow=True)
+    assert "is failed" in said(response)
+    assert ActiveModel.objects.get().version == active
+    assert not LogEntry.objects.exists()
+
+
+def test_rolling_back_asks_first_and_then_serves_the_version_before(admin_client, make_version):
+    older, newer = make_version("als"), make_version("als")
+    ActiveModel.objects.create(algorithm="als", version=newer)
+    assert f"Stop serving {newer}" in page(admin_client, action("roll_back", "als"))
+    response = admin_client.post(action("roll_back", "als"), follow=True)
+    assert ActiveModel.objects.get().version == older
+    assert f"{newer} is rolled back" in said(response)
+    assert LogEntry.objects.get().object_id == str(newer.pk)
+
+
+def test_rolling_back_the_only_version_is_refused_in_words(admin_client, active):
+    response = admin_client.post(action("roll_back", "als"), follow=True)
+    assert "older than" in said(response)
+    assert ActiveModel.objects.get().version == active
+
+
+def test_cancelling_asks_first_and_then_asks_the_training_to_stop(admin_client, training):
+    assert "Stop the training" in page(admin_client, action("cancel", training.pk))
+    response = admin_client.post(action("cancel", training.pk), follow=True)
+    training.refresh_from_db()
+    assert training.cancel_requested
+    assert "will stop" in said(response)
+
+
+def test_cancelling_what_is_over_is_refused_in_words(admin_client, active):
+    assert "not being trained" in said(admin_client.post(action("cancel", active.pk), follow=True))
+
+
+@pytest.mark.parametrize(
+    ("permission", "name"),
+    [("retrain", "retrain"), ("retrain", "cancel"), ("publish", "publish"), ("publish", "roll_back")],
+)
+def test_every_button_needs_its_permission(staff_client, active, training, permission, name):
+    arguments = {"retrain": [], "cancel": [training.pk], "publish": [active.pk], "roll_back": ["als"]}[name]
+    others = {"view_modelversion", "retrain", "publish"} - {permission}
+    client = staff_client(*others)
+    text = page(client) + page(client, detail(active)) + page(client, detail(training))
+    assert action(name, *arguments) not in text
+    assert client.post(action(name, *arguments)).status_code == 403
+    assert ActiveModel.objects.get().version == active
+    assert not ModelVersion.objects.filter(cancel_requested=True).exists()
+
+
+def test_the_progress_needs_the_permission_to_view(staff_client, training):
+    assert staff_client("retrain").get(action("progress")).status_code == 403
+
+
+def test_strangers_are_sent_to_the_login(client, active):
+    response = client.post(action("publish", active.pk))
+    assert response.status_code == 302
+    assert "login" in response["Location"]
+
+
+@pytest.mark.parametrize("name", ["retrain", "publish"])
+def test_a_forged_post_is_refused(admin_user, active, name):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    arguments = [active.pk] if name == "publish" else []
+    assert client.post(action(name, *arguments), {"algorithm": "als"}).status_code == 403
+
+
+def test_retraining_by_a_link_is_refused(admin_client):
+    assert admin_client.get(action("retrain")).status_code == 405
