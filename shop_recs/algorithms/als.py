@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from shop_recs.algorithms.base import (
     Progress,
     Recommender,
     TrainingData,
+    require_positive,
     silent,
 )
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
@@ -33,6 +35,7 @@ TRIAL_ITERATIONS = 6
 TRIAL_CASES = 1_000
 
 
+@dataclass(frozen=True, kw_only=True)
 class ALS(Recommender):
     """Implicit alternating least squares (Hu, Koren and Volinsky 2008), computed by `implicit`.
 
@@ -44,42 +47,36 @@ class ALS(Recommender):
     the log, by a trial fit of bounded size that does not see it, unless `step_decay` says it. A fit that
     resumes another reuses its choice and starts from its vectors, with a third of the iterations.
 
-    Args:
+    Attributes:
         factors: length of the vectors.
         alpha: confidence of an interaction of weight 1 by a shopper with no other, per product.
         regularization: pulls vectors towards zero.
         iterations: sweeps over users and items.
         fade: an interaction counts so much less in the fit for every step back from the shopper's last.
-        step_decay: a visitor's interaction is multiplied by it for every step back; chosen where None.
+        step_decay: the same for a visitor's interactions when he is folded in; chosen where None.
         history_length: how many of a visitor's last interactions are folded in.
         threads: of the fit; the vectors do not depend on it.
     """
 
-    def __init__(
-        self,
-        *,
-        factors: int = 128,
-        alpha: float = 0.01,
-        regularization: float = 40.0,
-        iterations: int = 15,
-        fade: float = 0.95,
-        step_decay: float | None = None,
-        history_length: int = 200,
-        threads: int = 1,
-    ) -> None:
-        _require_positive(factors=factors, alpha=alpha, regularization=regularization, iterations=iterations)
-        _require_positive(history_length=history_length, threads=threads)
-        for name, share in (("fade", fade), ("step_decay", 1.0 if step_decay is None else step_decay)):
-            if not 0 < share <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, not {share}; 1 ignores the order")
-        self.factors = factors
-        self.alpha = alpha
-        self.regularization = regularization
-        self.iterations = iterations
-        self.fade = fade
-        self.step_decay = step_decay
-        self.history_length = history_length
-        self.threads = threads
+    factors: int = 128
+    alpha: float = 0.01
+    regularization: float = 10.0
+    iterations: int = 15
+    fade: float = 0.95
+    step_decay: float | None = None
+    history_length: int = 200
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("factors", "iterations", "history_length", "threads"):
+            require_positive(name, getattr(self, name), whole=True)
+        for name in ("alpha", "regularization", "fade"):
+            require_positive(name, getattr(self, name))
+        if self.step_decay is not None:
+            require_positive("step_decay", self.step_decay)
+        for name, share in (("fade", self.fade), ("step_decay", self.step_decay)):
+            if share is not None and share > 1:
+                raise ValueError(f"{name} must be at most 1, which ignores the order, not {share!r}")
 
     def fit(
         self,
@@ -233,10 +230,3 @@ def _require_enough(data: TrainingData) -> None:
             f"not enough data: have {shoppers} shoppers and {products} products with interactions,"
             " need 2 of each"
         )
-
-
-def _require_positive(**options: float) -> None:
-    """Raise with the name of the first option that is not above 0."""
-    for name, value in options.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be above 0, not {value}")

@@ -158,3 +158,10 @@ class Recommender(ABC):
         Raises:
             NotEnoughData: the log is too small for this algorithm.
         """
+
+
+def require_positive(name: str, value: float, *, whole: bool = False) -> None:
+    """Raise `ValueError` unless the option is a positive number, and an integer where it must be whole."""
+    expected = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, expected) or value <= 0:
+        raise ValueError(f"{name} must be a positive {'integer' if whole else 'number'}, not {value!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,26 +15,28 @@ from shop_recs.algorithms.base import (
     Progress,
     Recommender,
     TrainingData,
+    require_positive,
     silent,
 )
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 
 
+@dataclass(frozen=True, kw_only=True)
 class Popular(Recommender):
     """Scores an item by its distinct shoppers, each counted by the recency of his last interaction with it.
 
     Distinct shoppers rather than interactions, so that nobody makes a bestseller alone.
 
-    Args:
+    Attributes:
         half_life_days: a shopper counts half after so many days.
     """
 
     finds_similar: ClassVar[bool] = False
 
-    def __init__(self, *, half_life_days: float = 30.0) -> None:
-        if not half_life_days > 0:
-            raise ValueError(f"half_life_days must be above 0, not {half_life_days}; 30 is a good start")
-        self.half_life_days = half_life_days
+    half_life_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        require_positive("half_life_days", self.half_life_days)
 
     def fit(
         self,

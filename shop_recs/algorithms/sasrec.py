@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from shop_recs.algorithms.sequence.options import require_positive
+from shop_recs.algorithms.base import require_positive
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer
 

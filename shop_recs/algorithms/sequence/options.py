@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shop_recs.algorithms.base import TrainingData
+from shop_recs.algorithms.base import TrainingData, require_positive
 
 SHORT_HISTORY, LONG_HISTORY = 50, 200
 
@@ -64,10 +64,3 @@ class SequenceOptions:
             return self.dropout
         per_item = len(data) / len(np.unique(data.items))
         return float(np.interp(np.log10(per_item), [1.0, 2.5], [0.5, 0.2]))
-
-
-def require_positive(name: str, value: float, *, whole: bool = False) -> None:
-    """Raise `ValueError` unless the option is a positive number, and an integer where it must be whole."""
-    expected = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, expected) or value <= 0:
-        raise ValueError(f"{name} must be a positive {'integer' if whole else 'number'}, not {value!r}")
