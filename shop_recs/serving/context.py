@@ -127,9 +127,8 @@ _CONTEXT = """
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
            version.id, version.algorithm, version.dimensions, version.item_count, version.unit_norm,
-           version.finds_similar, encoder.name, encoder.sha256,
-           CASE WHEN encoder.sha256 = ANY(%(known)s::text[]) THEN NULL ELSE encoder.content END,
-           known.places, known.packed
+           version.finds_similar, encoder.sha256, coalesce(known.places, '{{}}'), coalesce(known.packed, ''),
+           encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
     LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(ladder)s::text[])
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
@@ -163,7 +162,7 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
     connection = connections[using]
     title, title_join = _title(connection)
     statement = _CONTEXT.format(events=events, title=title, title_join=title_join)
-    always = {"ladder": list(settings.LADDER), "known": encoding.held()}
+    always = {"ladder": list(settings.LADDER), "held": encoding.held()}
     with connection.cursor() as cursor:
         cursor.execute(statement, {**parameters, **always})
         rows = cursor.fetchall()
@@ -175,18 +174,21 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:
-    *facts, name, sha256, content, places, packed = row
+    *facts, name, content = row
+    version = ActiveVersion(*facts)
     if content is not None:
-        encoding.hold(name, bytes(content), sha256=sha256)
-    return ActiveVersion(*facts, sha256, places or (), bytes(packed or b""))
+        encoding.hold(name, content, sha256=str(version.sha256))
+    return version
 
 
 def _title(connection: BaseDatabaseWrapper) -> tuple[str, str]:
     """SQL of the products' titles and the join that brings them; nothing where the title is no column."""
     model, quote = get_product_model(), connection.ops.quote_name
     name = settings.PRODUCT_FIELDS["title"]
-    columns = {field.name: field.column for field in model._meta.local_concrete_fields}
+    columns = {field.name: str(field.column) for field in model._meta.local_concrete_fields}
     if name not in columns:
         return "NULL::text", ""
-    join = f"LEFT JOIN {quote(model._meta.db_table)} AS product ON product.{quote(model._meta.pk.column)}"
+    join = (
+        f"LEFT JOIN {quote(model._meta.db_table)} AS product ON product.{quote(str(model._meta.pk.column))}"
+    )
     return f"product.{quote(columns[name])}::text", f"{join} = recent.product_id"

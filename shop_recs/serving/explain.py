@@ -104,6 +104,6 @@ def _product(event: Event) -> Any:
     model = get_product_model()
     fields = {model._meta.pk.attname: event.product}
     if event.title is not None:
-        fields[settings.PRODUCT_FIELDS["title"]] = event.title
+        fields[str(settings.PRODUCT_FIELDS["title"])] = event.title
     loaded = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
     return model.from_db(None, loaded, [fields[name] for name in loaded])

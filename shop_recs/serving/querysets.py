@@ -1,13 +1,13 @@
-"""A mixin for the shop's own queryset: `Product.objects.filter(…).recommended_for(request)`."""
+"""The shop's own queryset, ranked: `Product.objects.filter(…).recommended_for(request)`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, F, FilteredRelation, FloatField, Func, Q, QuerySet
+from django.db.models import Expression, F, FilteredRelation, FloatField, Func, Model, Q, QuerySet
 from django.db.models.fields import BigIntegerField
 from django.http import HttpRequest
 from pgvector import Vector
@@ -17,7 +17,8 @@ from shop_recs.serving import context, ladder, retrieve, rules
 from shop_recs.serving.ladder import Rung
 from shop_recs.tracking.identity import shopper_of
 
-_QuerySet = QuerySet[Any] if TYPE_CHECKING else object
+_Product = TypeVar("_Product", bound=Model, covariant=True)
+_Ranked = TypeVar("_Ranked", bound=QuerySet[Any])
 
 VECTORS = "_shop_recs_of_version"
 
@@ -43,9 +44,9 @@ class PinnedVersion(Expression):
         super().__init__()
         self.rung = rung
 
-    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         rung = self.rung.found
-        return "%s::bigint", [rung.version.id if rung else None]
+        return "%s::bigint", (rung.version.id if rung else None,)
 
 
 class Score(Func):
@@ -60,17 +61,17 @@ class Score(Func):
 
     def as_sql(  # type: ignore[override]
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, list[Any]]:
+    ) -> tuple[str, tuple[Any, ...]]:
         rung = self.rung.found
         if rung is None:
-            return "NULL::float8", []
+            return "NULL::float8", ()
         vector, parameters = compiler.compile(self.source_expressions[0])
         measured = f"1 - ({vector} <=> %s)" if rung.by_angle else f"-({vector} <#> %s)"
-        return f"({measured})", [*parameters, Vector(rung.query).to_text()]
+        return f"({measured})", (*parameters, Vector(rung.query).to_text())
 
 
-class RecommendableQuerySet(_QuerySet):
-    """Ranks the shop's queryset; mix it into the queryset of the product's manager.
+class RecommendableQuerySet(QuerySet[_Product]):
+    """A queryset that can rank; `objects = RecommendableQuerySet.as_manager()`, or a base of the shop's own.
 
     Both methods are lazy: building, filtering and slicing ask the database nothing. The first evaluation
     reads the context in a statement of its own and ranks in the second; what is made of the same queryset
@@ -84,7 +85,9 @@ class RecommendableQuerySet(_QuerySet):
         Annotated with `recommendation_score`.
         """
         shopper = shopper_of(request)
-        products = rules.leave_out(self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED)
+        products: Self = rules.leave_out(
+            self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED
+        )
         return _ranked(products, lambda: ladder.for_shopper(context.of_shopper(shopper, using=products.db)))
 
     def similar_to(self, product_or_products: Any) -> Self:
@@ -97,7 +100,7 @@ class RecommendableQuerySet(_QuerySet):
         return _ranked(products, lambda: ladder.for_similar(context.of_products(seeds, using=products.db)))
 
 
-def _ranked(products: Any, find: Callable[[], list[Rung]]) -> Any:
+def _ranked(products: _Ranked, find: Callable[[], list[Rung]]) -> _Ranked:
     rung = LateRung(find)
     of_version = Q(shop_recs_vectors__version=PinnedVersion(rung))
     scored = products.annotate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from django.db.models import (
@@ -25,6 +25,8 @@ from pgvector.django import CosineDistance, MaxInnerProduct, VectorField
 from shop_recs.conf import settings
 from shop_recs.serving.context import Context
 from shop_recs.serving.ladder import Floats, Rung
+
+_Products = TypeVar("_Products", bound=QuerySet[Any])
 
 DISTANCE = "_shop_recs_distance"
 VECTOR = "_shop_recs_vector"
@@ -97,7 +99,7 @@ def score(rung: Rung, distance: float) -> float:
     return 1.0 - distance if rung.by_angle else -distance
 
 
-def in_order(products: QuerySet[Any], order: Sequence[OrderBy]) -> QuerySet[Any]:
+def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
     """`products` in this order, whatever order they had."""
     if not products.query.standard_ordering:
         products = products.reverse()

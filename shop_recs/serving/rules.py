@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Manager, Model, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest
@@ -19,6 +19,8 @@ from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Interaction, Kind, Visitor
 from shop_recs.serving.context import NOBODY
 from shop_recs.tracking.identity import Shopper
+
+_Products = TypeVar("_Products", bound=QuerySet[Any])
 
 CART_LASTS = timedelta(days=30)
 """What was carted longer ago no longer counts as in the cart, where the shop does not say what is."""
@@ -58,13 +60,13 @@ def candidates(products: QuerySet[Any] | Manager[Any] | None) -> QuerySet[Any]:
 
 
 def leave_out(
-    products: QuerySet[Any],
+    products: _Products,
     keys: Iterable[Any] = (),
     *,
     shopper: Shopper,
     request: HttpRequest | None,
     bought: bool,
-) -> QuerySet[Any]:
+) -> _Products:
     """`products` without some, without the cart and, with `bought`, without what the shopper ever bought."""
     cart = import_string(settings.CART)(request) if settings.CART and request else ()
     if left_out := {key_of(product) for product in (*keys, *cart)}:
@@ -108,10 +110,9 @@ def _unrankable(queryset: QuerySet[Any]) -> str | None:
 
 
 def _log_of(shopper: Shopper) -> QuerySet[Interaction]:
-    visitors = Visitor.objects.filter(pk=shopper.visitor_id)
-    if shopper.user_id is not None:
-        visitors = Visitor.objects.filter(Q(pk=shopper.visitor_id) | Q(user_id=shopper.user_id))
-    return Interaction.objects.filter(visitor__in=visitors.values("pk"))
+    this = Q(pk=shopper.visitor_id) if shopper.visitor_id is not None else Q()
+    same_user = Q(user_id=shopper.user_id) if shopper.user_id is not None else Q()
+    return Interaction.objects.filter(visitor__in=Visitor.objects.filter(this | same_user).values("pk"))
 
 
 def _cart_began(log: QuerySet[Interaction]) -> Greatest:

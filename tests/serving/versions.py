@@ -12,7 +12,9 @@ from django.db import connection
 from shop_recs.algorithms.encoders import Encoder
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from shop_recs.models import ActiveModel, EncoderArtefact, ItemVector, ModelVersion
+from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
+
+COLUMNS = "shop_recs_itemvector (product_id, version_id, vector)"
 
 
 def publish_vectors(
@@ -36,12 +38,9 @@ def publish_vectors(
         unit_norm=unit_norm,
     )
     make_partition(version)
-    ItemVector.objects.bulk_create(
-        ItemVector(
-            product_id=getattr(product, "pk", product), version=version, vector=list(map(float, vector))
-        )
-        for product, vector in zip(products, vectors, strict=True)
-    )
+    with connection.cursor() as cursor, cursor.copy(f"COPY {COLUMNS} FROM STDIN") as copy:
+        for product, vector in zip(products, vectors, strict=True):
+            copy.write_row((product.pk, version.pk, str(vector.tolist())))
     if indexed:
         build_index(version)
     content = (encoder or fold_in(vectors)).dumps()

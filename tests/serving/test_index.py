@@ -1,0 +1,104 @@
+"""A catalogue so large that an index ranks it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from shop_recs import recommended_for_you, similar_items
+from shop_recs.conf import get_product_model
+from shop_recs.models import ActiveModel, EncoderArtefact, Kind, ModelVersion
+from tests.serving.versions import publish_vectors
+
+SIZE = 25_000
+
+
+@pytest.fixture(scope="module")
+def catalogue(django_db_setup, django_db_blocker):
+    """Products in fifty clusters and their indexed vectors; committed, for the index is slow to build."""
+    with django_db_blocker.unblock():
+        model = get_product_model()
+        products = model.objects.bulk_create(model(name=f"Thing {n}", price=n % 100) for n in range(SIZE))
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {model._meta.db_table}")
+        version = publish_vectors("als", products, clustered(), indexed=True)
+        yield products, version
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE shop_recs_itemvector_{version.pk}")
+        for rows in (ActiveModel.objects, EncoderArtefact.objects, ModelVersion.objects, model.objects):
+            rows.all()._raw_delete("default")
+
+
+def clustered() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(50, 16))
+    noise = rng.normal(scale=0.3, size=(SIZE, 16))
+    return (centres[np.arange(SIZE) % 50] + noise).astype(np.float32)
+
+
+def ranking_of(captured) -> str:
+    (ranking,) = [query["sql"] for query in captured if "::vector(16)" in query["sql"]]
+    return ranking
+
+
+def plan_of(captured) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE) {ranking_of(captured)}")
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+@pytest.fixture
+def shopper(catalogue, visitor, did, request_of):
+    did(visitor, Kind.VIEW, catalogue[0][7], catalogue[0][57])
+    return request_of(visitor)
+
+
+def test_recommendations_come_from_the_index(catalogue, shopper):
+    products = get_product_model().objects.filter(is_active=True).select_related("category")
+    with CaptureQueriesContext(connection) as captured:
+        recs = recommended_for_you(shopper, products=products)
+    assert len(captured) == 2
+    assert len(recs) == 12
+    assert re.search(r"Index Scan using shop_recs_itemvector_\d+_vector_idx\b", plan_of(captured))
+
+
+def test_similar_items_come_from_the_index_of_angles(db, catalogue):
+    with CaptureQueriesContext(connection) as captured:
+        recs = similar_items(catalogue[0][7])
+    assert {int(product.name.split()[1]) % 50 for product in recs} == {7}
+    assert re.search(r"Index Scan using shop_recs_itemvector_\d+_vector_idx1\b", plan_of(captured))
+
+
+def test_the_index_finds_what_an_exact_scan_finds(catalogue, shopper, settings):
+    found = recommended_for_you(shopper, limit=50)
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
+    exact = recommended_for_you(shopper, limit=50)
+    assert len(set(found) & set(exact)) >= 47
+
+
+def test_a_filter_that_few_products_pass_does_not_starve_the_list(catalogue, shopper):
+    rare = get_product_model().objects.filter(price=33)
+    recs = recommended_for_you(shopper, limit=20, products=rare)
+    assert [product.recommendation.source for product in recs] == ["als"] * 20
+    assert {product.price for product in recs} == {33}
+
+
+def test_the_search_leaves_the_connection_as_it_was_without_a_transaction(catalogue, shopper):
+    with CaptureQueriesContext(connection) as captured:
+        recommended_for_you(shopper)
+    with closing(connection.copy()) as other, other.cursor() as cursor:
+        cursor.execute(ranking_of(captured))
+        cursor.execute("SELECT current_setting('hnsw.ef_search'), current_setting('hnsw.iterative_scan')")
+        assert cursor.fetchone() == ("40", "off")
+
+
+def test_a_catalogue_below_the_threshold_is_scanned_exactly(catalogue, shopper, settings):
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
+    with CaptureQueriesContext(connection) as captured:
+        recommended_for_you(shopper)
+    assert not [query for query in captured if "hnsw" in query["sql"]]
