@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery, current_app
 
 from shop_recs.conf import get_product_model
 
@@ -37,3 +39,22 @@ def make_product(db: None) -> Any:
 def products(make_product: Any) -> list[Any]:
     """Twelve products."""
     return [make_product(f"Product {number}") for number in range(12)]
+
+
+@pytest.fixture
+def broker() -> Iterator[Any]:
+    """Make tasks go to a broker: `broker("memory://")` returns the Celery application."""
+    before = current_app._get_current_object()
+    apps: list[Celery] = []
+
+    def use(address: str) -> Celery:
+        app = Celery("shop", broker=address)
+        app.conf.broker_connection_timeout = 1
+        app.set_current()
+        apps.append(app)
+        return app
+
+    yield use
+    for app in apps:
+        app.close()
+    before.set_current()

@@ -2,49 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from celery import Celery, current_app
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
 from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
+from tests.celery_broker import queued
 
 RETRAIN = reverse("admin:shop_recs_modelversion_retrain")
-
-
-@pytest.fixture
-def broker() -> Iterator[Any]:
-    """Use a broker of this address, and look into its queue."""
-    before = current_app._get_current_object()
-    apps: list[Celery] = []
-
-    def use(address: str) -> Celery:
-        app = Celery("shop", broker=address)
-        app.conf.broker_connection_timeout = 1
-        app.set_current()
-        apps.append(app)
-        return app
-
-    yield use
-    for app in apps:
-        app.close()
-    before.set_current()
-
-
-def queued(app: Celery) -> list[Any]:
-    """The arguments of the messages in the queue, which is empty afterwards."""
-    found = []
-    with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
-        while queue.qsize():
-            message = queue.get(block=False)
-            found.append((message.headers["task"], *message.payload[0]))
-            message.ack()
-    return found
 
 
 @pytest.fixture
