@@ -109,9 +109,9 @@ class _Run:
         self.heartbeat.check()
         self.timeline.enter(phase)
 
-    def _report(self, detail: str, fraction: float) -> None:
+    def _report(self, phase: str, fraction: float) -> None:
         self.heartbeat.check()
-        self.timeline.report(detail, fraction)
+        self.timeline.report(phase, fraction)
 
     def _write(self, **fields: Any) -> None:
         self.lease.write(**fields)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from shop_recs.conf import settings
 from shop_recs.exceptions import AlreadyRunning, Superseded
-from shop_recs.models import ModelVersion
+from shop_recs.models import EncoderArtefact, ModelVersion
 from shop_recs.models.versions import ModelVersionQuerySet
 from shop_recs.registry import algorithm_options
+from shop_recs.training import partitions
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Lease:
 
     def fail(self, error: str) -> bool:
         """End the run as failed; False where the lease was lost, so that there is nothing to end."""
-        return bool(_fail(self.held(), error))
+        return _fail(self.held(), self.version_id, error)
 
 
 def acquire(algorithm: str, *, token: uuid.UUID | None = None) -> Lease:
@@ -84,10 +88,24 @@ def end_dead_runs(versions: ModelVersionQuerySet | None = None) -> list[int]:
     dead = (ModelVersion.objects.all() if versions is None else versions).dead()
     error = f"died: no heartbeat for {settings.LEASE_SECONDS} seconds"
     candidates = list(dead.values_list("pk", flat=True))
-    return [pk for pk in candidates if _fail(dead.filter(pk=pk), error)]
+    return [pk for pk in candidates if _fail(dead.filter(pk=pk), pk, error)]
 
 
-def _fail(versions: ModelVersionQuerySet, error: str) -> int:
-    return versions.update(
+def drop_leftovers(version_id: int) -> None:
+    """Drop what a failed run stored; what a long query keeps from being dropped waits for `clean_up`."""
+    EncoderArtefact.objects.filter(version=version_id).delete()
+    try:
+        with transaction.atomic():
+            partitions.drop(version_id)
+    except OperationalError:
+        logger.warning("The vectors of version %s are being read; they are dropped later", version_id)
+
+
+def _fail(rows: ModelVersionQuerySet, version_id: int, error: str) -> bool:
+    """Mark the version as failed, if it still is among `rows`."""
+    ended = rows.update(
         status=ModelVersion.Status.FAILED, error=error, finished_at=timezone.now(), eta_seconds=None
     )
+    if ended:
+        drop_leftovers(version_id)
+    return bool(ended)

@@ -22,6 +22,8 @@ INDEX_MEMORY = "512MB"
 LOCK_TIMEOUT = "100ms"
 LOCK_ATTEMPTS = 20
 LOCK_PAUSE_SECONDS = 0.25
+READERS_SECONDS = 2.0
+"""How long `wait_for_readers` waits at most."""
 
 
 def table_of(version_id: int) -> str:
@@ -95,6 +97,26 @@ def attach(version_id: int) -> None:
         version_id,
         version=sql.Literal(version_id),
     )
+
+
+def wait_for_readers() -> None:
+    """Wait for the statements that may have been planned before the last partition was attached.
+
+    PostgreSQL lists the partitions when it plans a statement, and takes the statement's snapshot afterwards:
+    one that reads a pointer moved in between finds no partition for it, and no rows.
+    """
+    statement = (
+        "SELECT virtualtransaction FROM pg_locks"
+        " WHERE relation = %s::regclass AND granted AND pid <> pg_backend_pid()"
+    )
+    deadline = time.monotonic() + READERS_SECONDS
+    earlier: set[str] | None = None
+    while earlier is None or (earlier and time.monotonic() < deadline):
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [PARENT])
+            reading = {transaction_id for (transaction_id,) in cursor.fetchall()}
+        earlier = reading if earlier is None else earlier & reading
+        time.sleep(0.005)
 
 
 def drop(version_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Storing a version and moving the pointer to it, in one transaction, so that a dying run leaves nothing."""
+"""Storing a version, moving the pointer to it and back, dropping what is old or left over."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish
 from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
 from shop_recs.training import partitions
-from shop_recs.training.lease import Lease, end_dead_runs
+from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ def store_and_publish(
 ) -> None:
     """Store what was learned as the version of a lease and serve it from then on.
 
-    Readers see the version before until the commit, and the new one from then on. Old versions go afterwards.
+    Readers see the version before until the pointer moves, and the new one from then on. Old versions go
+    afterwards.
 
     Args:
         lease: the run whose version it is.
@@ -58,28 +59,38 @@ def store_and_publish(
         raise NotEnoughData("not enough data: the fit gave no product a vector")
     with transaction.atomic(durable=True):
         partitions.create(lease.version_id)
-        keys = [product_keys[item] for item in known]
+        keys = [product_keys[item] for item in known.tolist()]
         partitions.load(lease.version_id, keys, fitted.item_vectors[known])
         enter("indexing")
         _index(lease.version_id, fitted, n_items=len(known), finds_similar=finds_similar)
         partitions.attach(lease.version_id)
-        enter("publishing")
         _store_encoder(lease.version_id, fitted)
         lease.write(
-            status=ModelVersion.Status.READY,
             dimensions=fitted.item_vectors.shape[1],
             item_count=len(known),
             unit_norm=fitted.unit_norm,
             finds_similar=finds_similar,
+        )
+    enter("publishing")
+    partitions.wait_for_readers()
+    _publish_first_time(lease)
+
+
+def _publish_first_time(lease: Lease) -> None:
+    """Declare a stored version ready and serve it."""
+    with transaction.atomic(durable=True):
+        lease.write(
+            status=ModelVersion.Status.READY,
             phase="",
             percent=100.0,
             eta_seconds=None,
             finished_at=timezone.now(),
         )
         version = ModelVersion.objects.get(pk=lease.version_id)
-        previous = ActiveModel.objects.filter(algorithm=version.algorithm).first()
+        active = ActiveModel.objects.filter(algorithm=version.algorithm)
+        served_before = active.values_list("version_id", flat=True).first()
         _point_at(version)
-    retire_old(version.algorithm, served_before=previous and previous.version_id)
+    retire_old(version.algorithm, served_before=served_before)
 
 
 def publish(version: ModelVersion) -> None:
@@ -130,14 +141,14 @@ def retire_old(algorithm: str, *, served_before: int | None = None) -> None:
 
 
 def clean_up() -> CleanedUp:
-    """End runs whose heart stopped, and drop tables of vectors whose version is gone or not ready."""
+    """End runs whose heart stopped, and drop tables of vectors that no version, or a failed one, has."""
     dead_runs = end_dead_runs()
-    # The tables first: a version published in between is ready by the second query.
+    # The tables first: the version of a table that appears now exists by the second query.
     tables = partitions.existing()
-    orphans = sorted(tables - set(ModelVersion.objects.ready().values_list("pk", flat=True)))
+    wanted = ModelVersion.objects.ready() | ModelVersion.objects.training()
+    orphans = sorted(tables - set(wanted.values_list("pk", flat=True)))
     for version_id in orphans:
-        with transaction.atomic():
-            partitions.drop(version_id)
+        drop_leftovers(version_id)
     return CleanedUp(dead_runs, orphans)
 
 

@@ -17,8 +17,8 @@ def figures(fitted: Fitted, split: Split, *, ks: Sequence[int] = LENGTHS) -> dic
     """Judge a model beside the baselines.
 
     Returns:
-        `{"split": {...}, "model": {"all": {"ndcg@10": …}, "discovery": {…}}, "popular": {…}, "history": {…}}`,
-        in JSON types; a part without targets is left out.
+        `{"split": {…}, "model": {"all": {"ndcg@10": …}, "discovery": {…}}, "popular": …, "history": …}`, in
+        JSON types; a part without targets is left out.
     """
     judged = evaluate(fitted, split, ks=ks)
     return {

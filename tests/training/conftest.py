@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from shop_recs.algorithms.base import Fitted
+from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.conf import get_product_model
-from shop_recs.models import Interaction, Kind, Visitor
-from shop_recs.training import partitions
+from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
+from shop_recs.training import lease, partitions, publish
 
 PLUGINS = {
     name.lower(): {"BACKEND": f"tests.training.plugins.{name}"}
@@ -80,7 +84,7 @@ def log(committed: None) -> list[Any]:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], Any]], Any]:
-    """Wait for a condition, `until(lambda: version_exists())`, and return what it gave; fails after a minute."""
+    """Wait for a condition, `until(version_exists)`, and return what it gave; fails after a minute."""
 
     def wait(condition: Callable[[], Any], *, seconds: float = 60.0) -> Any:
         deadline = time.monotonic() + seconds
@@ -91,6 +95,55 @@ def until() -> Callable[[Callable[[], Any]], Any]:
         raise AssertionError(f"not within {seconds:.0f} seconds")
 
     return wait
+
+
+def store(algorithm: str, products: Sequence[Any], *, dimensions: int = 4, **fitted: Any) -> ModelVersion:
+    """Publish a version whose vectors say which it is: their last number is the version's id."""
+    held = lease.acquire(algorithm)
+    vectors = np.random.default_rng(held.version_id).random((len(products), dimensions), dtype=np.float32)
+    vectors[:, -1] = held.version_id
+    query = np.ones(dimensions, dtype=np.float32)
+    learned = {
+        "item_vectors": vectors,
+        "known": np.ones(len(products), dtype=np.bool_),
+        "encoder": ConstantEncoder(query),
+        **fitted,
+    }
+    publish.store_and_publish(
+        held,
+        Fitted(**learned),
+        [product.pk for product in products],
+        finds_similar=True,
+        enter=lambda phase: None,
+    )
+    return ModelVersion.objects.get(pk=held.version_id)
+
+
+def served(algorithm: str) -> tuple[set[int], set[float], int]:
+    """What a query over the served vectors answers: versions, versions the vectors name, number of rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT version_id, vector::text FROM shop_recs_itemvector WHERE version_id ="
+            " (SELECT version_id FROM shop_recs_activemodel WHERE algorithm = %s)"
+            " ORDER BY vector <#> array_fill(1, ARRAY[4])::vector LIMIT 100",
+            [algorithm],
+        )
+        rows = cursor.fetchall()
+    said = {float(vector.strip("[]").split(",")[-1]) for _, vector in rows}
+    return {version for version, _ in rows}, said, len(rows)
+
+
+def in_a_thread(work: Callable[[], Any]) -> Any:
+    """What `work` returns, done over another database connection."""
+
+    def done() -> Any:
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(done).result()
 
 
 def orphans() -> list[str]:

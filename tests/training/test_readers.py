@@ -1,0 +1,73 @@
+"""Readers while versions come, go and change places."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from shop_recs.training import publish
+from tests.training.conftest import served, store
+
+READERS = 3
+FLIPS = 20
+
+
+class Readers:
+    """Threads that ask for the served vectors again and again, until the block ends."""
+
+    def __init__(self, algorithm):
+        self.algorithm = algorithm
+        self.answers = []
+        self.over = threading.Event()
+        self.pool = ThreadPoolExecutor(READERS)
+
+    def __enter__(self):
+        self.reading = [self.pool.submit(self.read) for _ in range(READERS)]
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        for reader in self.reading:
+            reader.result()
+        self.pool.shutdown()
+
+    def read(self):
+        try:
+            while not self.over.is_set():
+                self.answers.append(served(self.algorithm))
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def shop(committed, make_product):
+    return [make_product(f"Product {number}") for number in range(50)]
+
+
+def assert_each_answer_is_of_one_version(answers):
+    assert len(answers) > FLIPS
+    for versions, said, rows in answers:
+        assert len(versions) == 1
+        assert said == {float(version) for version in versions}
+        assert rows == 50
+
+
+def test_readers_see_one_version_at_a_time_while_the_pointer_moves(shop):
+    versions = [store("als", shop), store("als", shop)]
+    with Readers("als") as readers:
+        for flip in range(FLIPS):
+            publish.publish(versions[flip % 2])
+    assert_each_answer_is_of_one_version(readers.answers)
+
+
+def test_readers_see_one_version_at_a_time_while_versions_are_stored_and_dropped(shop, configure):
+    configure(KEEP_VERSIONS=1, EXACT_BELOW=10)
+    store("als", shop)
+    with Readers("als") as readers:
+        for _ in range(FLIPS):
+            store("als", shop)
+    assert_each_answer_is_of_one_version(readers.answers)
+    assert len({version for versions, _, _ in readers.answers for version in versions}) > 3
