@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
+
+from shop_recs.api import events, models, recommendations
 
 app_name = "shop_recs"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("v1/", include([*recommendations.urlpatterns, *events.urlpatterns, *models.urlpatterns])),
+]

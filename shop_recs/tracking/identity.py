@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings as django_settings
 from django.core.signing import BadSignature, TimestampSigner
@@ -67,14 +67,12 @@ def shopper_of(request: Any) -> Shopper:
 
 
 def claim(request: HttpRequest) -> tuple[Shopper, bool]:
-    """The shopper to record for, made up where there is none, and whether its visitor is yet to be bound.
+    """The shopper to record for, and whether its visitor is yet to be bound to its user.
 
     The claim is good only if the insert agrees: the cookie may be older than a binding.
     """
     shopper = shopper_of(request)
-    if shopper.visitor_id is None:
-        return Shopper(uuid4(), shopper.user_id), False
-    return shopper, cookie_of(request).mark != mark_of(shopper.user_id)
+    return shopper, shopper.visitor_id is not None and cookie_of(request).mark != mark_of(shopper.user_id)
 
 
 def remember(request: HttpRequest, shopper: Shopper) -> None:

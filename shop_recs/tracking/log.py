@@ -83,7 +83,7 @@ def append(shopper: Shopper, events: Sequence[Event], *, binds: bool = False) ->
     return set(stored) if owned else None
 
 
-def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]]) -> set[UUID]:
+def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]]) -> tuple[UUID, set[UUID]]:
     """Append the events of a request's shopper and remember the shopper in the cookie.
 
     Args:
@@ -91,17 +91,16 @@ def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]
         events_of: makes the events of a visitor; called again where that visitor is somebody else's.
 
     Returns:
-        The ids of the events stored now.
+        The visitor, and the ids of the events stored now.
     """
     shopper, binds = identity.claim(request)
-    assert shopper.visitor_id is not None
-    stored = append(shopper, events_of(shopper.visitor_id), binds=binds)
+    visitor_id = shopper.visitor_id or uuid4()
+    stored = append(Shopper(visitor_id, shopper.user_id), events_of(visitor_id), binds=binds)
     if stored is None:
         visitor_id = uuid4()
-        shopper = Shopper(visitor_id, shopper.user_id)
-        stored = append(shopper, events_of(visitor_id)) or set()
-    identity.remember(request, shopper)
-    return stored
+        stored = append(Shopper(visitor_id, shopper.user_id), events_of(visitor_id)) or set()
+    identity.remember(request, Shopper(visitor_id, shopper.user_id))
+    return visitor_id, stored
 
 
 def savepoint(using: str) -> AbstractContextManager[None]:

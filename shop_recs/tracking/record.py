@@ -93,7 +93,8 @@ def record(
             return _record_for_visitor(source, event)
         request = bare(source)
         if may_record(request):
-            return bool(append_for(request, lambda visitor_id: [event]))
+            _, stored = append_for(request, lambda visitor_id: [event])
+            return bool(stored)
     return False
 
 
