@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
 
 from shop_recs.algorithms.base import (
     Fitted,
@@ -21,9 +23,6 @@ from shop_recs.algorithms.base import (
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from shop_recs.algorithms.metrics import ranking_metrics, target_ranks
 from shop_recs.algorithms.splits import Split, split_by_time
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 STEP_DECAYS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)
 UNTRIED_STEP_DECAY = 0.8
@@ -86,8 +85,6 @@ class ALS(Recommender):
         progress: Progress = silent,
         resume: Fitted | None = None,
     ) -> Fitted:
-        from threadpoolctl import threadpool_limits
-
         _require_enough(data)
         iterations = self.iterations if resume is None else -(-self.iterations // 3)
         # The small systems here only lose by BLAS threads, and those of implicit fight with them.
@@ -134,8 +131,6 @@ class ALS(Recommender):
         start: Fitted | None = None,
     ) -> tuple[Floats, Floats]:
         """User and item vectors, all zero for those without interactions."""
-        from implicit.cpu.als import AlternatingLeastSquares
-
         model = AlternatingLeastSquares(
             factors=self.factors,
             regularization=self.regularization,
@@ -155,14 +150,13 @@ class ALS(Recommender):
 
     def _confidences(self, data: TrainingData) -> csr_matrix:
         """`(n_users, n_items)` confidence of every pair that interacted."""
-        from scipy.sparse import csr_matrix
-
         fade = np.maximum(self.fade ** _steps_back(data), LEAST_FADE)
         totals = np.bincount(data.users, weights=data.weights * fade, minlength=data.n_users)
         values = self._scale(data) * data.weights * fade / np.sqrt(totals[data.users])
         shape = (data.n_users, data.n_items)
         matrix = csr_matrix((values.astype(np.float32), (data.users, data.items)), shape=shape)
         matrix.sum_duplicates()
+        matrix.eliminate_zeros()
         return matrix
 
     def _scale(self, data: TrainingData) -> float:

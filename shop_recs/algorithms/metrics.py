@@ -11,12 +11,14 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 Metrics = dict[str, float]
 
+UNRANKED = np.iinfo(np.int64).max
+
 
 def target_ranks(scores: npt.NDArray[np.floating[Any]], cases: Integers, targets: Integers) -> Integers:
     """Where each target stands in its case's ranking, counted from 1.
 
     An item that scores the same as a target stands above it; targets of one case that tie with each other
-    follow one another. What scores `-inf` is not ranked: such a target gets the rank after the last.
+    follow one another. What scores `-inf` is not ranked, however long the list.
 
     Args:
         scores: `(c, n_items)`, one row per case.
@@ -24,14 +26,14 @@ def target_ranks(scores: npt.NDArray[np.floating[Any]], cases: Integers, targets
         targets: `(t,)`, item indices, distinct within a case.
 
     Returns:
-        `(t,)` ranks; `n_items + 1` where the target is not ranked.
+        `(t,)` ranks; `UNRANKED` where the target is not ranked.
     """
     own = scores[cases, targets]
     ranks = np.empty(len(targets), dtype=np.int64)
     starts = np.searchsorted(cases, np.arange(len(scores) + 1))
     for case, (start, stop) in enumerate(pairwise(starts)):
         ranks[start:stop] = _ranks_of_one_case(scores[case], own[start:stop])
-    ranks[np.isneginf(own)] = scores.shape[1] + 1
+    ranks[np.isneginf(own)] = UNRANKED
     return ranks
 
 
