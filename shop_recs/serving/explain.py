@@ -27,6 +27,13 @@ BECAUSE = {
 }
 
 
+THIS = {
+    Kind.VIEW: _("you viewed this"),
+    Kind.FAVOURITE: _("you saved this"),
+    Kind.CART: _("you put this into your cart"),
+    Kind.PURCHASE: _("you bought this"),
+}
+
 _title_of = lazy(title, str)
 
 
@@ -85,7 +92,8 @@ def _reason(row: Row, context: Context, similar_to: Mapping[Any, Any] | None) ->
         return _("popular right now"), None
     event = _nearest(row.vector, row.rung, context)
     if similar_to is None:
-        words, product = BECAUSE[Kind(event.kind)], _product(event)
+        this = event.product == row.product.pk
+        words, product = (THIS if this else BECAUSE)[Kind(event.kind)], _product(event)
     else:
         words, product = _("similar to {title}"), similar_to[event.product]
     reason: Promise = format_lazy(words, title=_title_of(product))

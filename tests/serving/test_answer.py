@@ -240,6 +240,11 @@ def first_chair(request):
     return [get_product_model().objects.get(name="Chair 0").pk]
 
 
+def nothing(request):
+    """A cart that is always empty."""
+    return []
+
+
 def only_lamps(products):
     """A shop's own rule of availability."""
     return products.filter(name__startswith="Lamp")
@@ -257,18 +262,26 @@ def test_a_negative_limit_is_refused(request_of):
 
 class TestReasons:
     @pytest.mark.parametrize(
-        ("kind", "words"),
+        ("kind", "words", "of_itself"),
         [
-            (Kind.VIEW, "because you viewed Chair 0"),
-            (Kind.FAVOURITE, "because you saved Chair 0"),
-            (Kind.CART, "because you put Chair 0 into your cart"),
-            (Kind.PURCHASE, "because you bought Chair 0"),
+            (Kind.VIEW, "because you viewed Chair 0", "you viewed this"),
+            (Kind.FAVOURITE, "because you saved Chair 0", "you saved this"),
+            (Kind.CART, "because you put Chair 0 into your cart", "you put this into your cart"),
+            (Kind.PURCHASE, "because you bought Chair 0", "you bought this"),
         ],
     )
-    def test_name_what_the_visitor_did(self, kind, words, als, shelves, visitor, did, request_of):
+    def test_name_what_the_visitor_did(
+        self, kind, words, of_itself, als, shelves, visitor, did, request_of, settings
+    ):
+        settings.SHOP_RECS = settings.SHOP_RECS | {"EXCLUDE_PURCHASED": False, "CART": f"{__name__}.nothing"}
         did(visitor, kind, shelves[0][0])
-        first = recommended_for_you(request_of(visitor), limit=1)[0].recommendation
-        assert (str(first.reason), first.reason_product) == (words, shelves[0][0])
+        reasons = {
+            product.name: product.recommendation
+            for product in recommended_for_you(request_of(visitor), products=_among(shelves[0]))
+        }
+        assert {str(reason.reason) for name, reason in reasons.items() if name != "Chair 0"} == {words}
+        assert {reason.reason_product for reason in reasons.values()} == {shelves[0][0]}
+        assert str(reasons["Chair 0"].reason) == of_itself
 
     def test_name_the_product_most_like_the_recommended_one(self, als, shelves, visitor, did, request_of):
         chairs, lamps = shelves
@@ -283,7 +296,7 @@ class TestReasons:
         self, als, shelves, visitor, did, request_of, django_assert_num_queries
     ):
         did(visitor, Kind.VIEW, shelves[0][0])
-        reason = recommended_for_you(request_of(visitor), limit=1)[0].recommendation
+        reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation
         with django_assert_num_queries(0):
             assert reason.reason_product.name == "Chair 0"
         with django_assert_num_queries(1):
@@ -292,14 +305,14 @@ class TestReasons:
     def test_work_where_the_title_is_no_column(self, als, shelves, visitor, did, request_of, settings):
         settings.SHOP_RECS = settings.SHOP_RECS | {"PRODUCT_FIELDS": {"title": "__str__"}}
         did(visitor, Kind.VIEW, shelves[0][0])
-        reason = recommended_for_you(request_of(visitor), limit=1)[0].recommendation.reason
+        reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation.reason
         assert str(reason) == "because you viewed Chair 0"
 
     def test_keep_braces_in_a_title(self, als, shelves, visitor, did, request_of):
         shelves[0][0].name = "Chair {0} %s"
         shelves[0][0].save()
         did(visitor, Kind.VIEW, shelves[0][0])
-        reason = recommended_for_you(request_of(visitor), limit=1)[0].recommendation.reason
+        reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation.reason
         assert str(reason) == "because you viewed Chair {0} %s"
 
 

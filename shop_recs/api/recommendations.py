@@ -1,0 +1,112 @@
+"""`GET v1/recommendations/` and `GET v1/items/{id}/similar/`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from django.urls import path
+from django.utils.cache import patch_cache_control
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from shop_recs import serving
+from shop_recs.api.schema import extend_schema
+from shop_recs.api.serializers import (
+    PersonalQuerySerializer,
+    QuerySerializer,
+    RecommendationsSerializer,
+    as_json,
+)
+from shop_recs.api.throttles import RecommendationsThrottle
+from shop_recs.serving.rules import available
+from shop_recs.tracking.failures import Refused
+from shop_recs.tracking.identity import bare
+from shop_recs.tracking.record import product_key
+
+DEFAULT_LIMIT = 12
+MAX_LIMIT = 100
+
+
+class ListView(APIView):
+    """What both lists share: everybody may read them, within the rate."""
+
+    permission_classes = [AllowAny]
+    throttle_classes = [RecommendationsThrottle]
+    versioning_class = None
+
+
+class RecommendationsView(ListView):
+    """Products for the visitor or user who asks; never cached, since the next event changes them."""
+
+    @extend_schema(
+        operation_id="recommended_for_you",
+        parameters=[PersonalQuerySerializer],
+        responses=RecommendationsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Recommend products by what the visitor did last."""
+        product = request.query_params.get("product")
+        recommendations = serving.recommended_for_you(
+            bare(request),
+            limit=_limit(request),
+            product=None if product is None else _key("product", product),
+            exclude=_excluded(request),
+        )
+        return Response(as_json(recommendations))
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+class SimilarView(ListView):
+    """Products like one product; the same for everybody, so a cache may keep the answer."""
+
+    @extend_schema(
+        operation_id="similar_items", parameters=[QuerySerializer], responses=RecommendationsSerializer
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """List products like the one with this id."""
+        limit, exclude = _limit(request), _excluded(request)
+        return Response(as_json(serving.similar_items(_product(id), limit=limit, exclude=exclude)))
+
+
+def _limit(request: Request) -> int:
+    given = request.query_params.get("limit", str(DEFAULT_LIMIT))
+    if not (given.isascii() and given.isdecimal() and given.strip("0")):
+        raise ValidationError({"limit": f"{given!r:.40} is no number of products; ask for 1 to {MAX_LIMIT}."})
+    return min(int(given[:9]), MAX_LIMIT)
+
+
+def _excluded(request: Request) -> list[Any]:
+    return [_key("exclude", key) for key in request.query_params.get("exclude", "").split(",") if key]
+
+
+def _key(parameter: str, value: str) -> Any:
+    try:
+        return product_key(value)
+    except Refused as refusal:
+        raise ValidationError({parameter: f"{refusal}."}) from None
+
+
+def _product(key: str) -> Any:
+    """A product that may be shown.
+
+    Raises:
+        Http404: there is none with this key.
+    """
+    try:
+        return available().get(pk=product_key(key))
+    except (Refused, available().model.DoesNotExist):
+        raise Http404(f"There is no product {key!r:.80}.") from None
+
+
+urlpatterns = [
+    path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
+    path("items/<str:id>/similar/", SimilarView.as_view(), name="similar"),
+]

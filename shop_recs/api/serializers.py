@@ -1,0 +1,82 @@
+"""How a list of recommendations reads in JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import serializers
+
+from shop_recs.serving.cards import card
+from shop_recs.serving.explain import Recommendations
+
+if TYPE_CHECKING:
+    Plain = serializers.Serializer[Any]
+else:
+    Plain = serializers.Serializer
+
+
+class ItemSerializer(Plain):
+    """A recommended product, for the description of the API; `as_json` writes it faster than fields would."""
+
+    id = serializers.CharField()
+    rank = serializers.IntegerField()
+    score = serializers.FloatField()
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text='The algorithm that ranked it, or "newest".'
+    )
+    reason = serializers.CharField(help_text="Words for the shopper.")
+    title = serializers.CharField()
+    url = serializers.CharField(allow_null=True)
+    image = serializers.CharField(allow_null=True)
+    price = serializers.CharField(allow_null=True)
+
+
+class RecommendationsSerializer(Plain):
+    """A list of recommendations."""
+
+    id = serializers.UUIDField(help_text="Names this list, for events that follow from it.")
+    rung = serializers.CharField(help_text='The source of the first product, or "nothing".')
+    version = serializers.IntegerField(allow_null=True, help_text="The model version behind that rung.")
+    items = ItemSerializer(many=True)
+
+
+class QuerySerializer(Plain):
+    """What may be asked of any list."""
+
+    limit = serializers.IntegerField(
+        min_value=1, default=12, help_text="Products at most; more than 100 are never given."
+    )
+    exclude = serializers.CharField(required=False, help_text="Ids to leave out, separated by commas.")
+
+
+class PersonalQuerySerializer(QuerySerializer):
+    """What may be asked of a visitor's list."""
+
+    product = serializers.CharField(
+        required=False, help_text="Id of the product on the current page, which is left out."
+    )
+
+
+def as_json(recommendations: Recommendations) -> dict[str, Any]:
+    """The list in plain values."""
+    return {
+        "id": str(recommendations.id),
+        "rung": recommendations.rung,
+        "version": recommendations.version,
+        "items": [_item(product) for product in recommendations],
+    }
+
+
+def _item(product: Any) -> dict[str, Any]:
+    shown, recommendation = card(product), product.recommendation
+    return {
+        "id": str(product.pk),
+        "rank": recommendation.rank,
+        "score": recommendation.score,
+        "source": recommendation.source,
+        "reason": str(recommendation.reason),
+        "title": shown.title,
+        "url": shown.url,
+        "image": shown.image,
+        "price": None if shown.price is None else str(shown.price),
+    }

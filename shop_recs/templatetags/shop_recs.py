@@ -1,0 +1,165 @@
+"""`{% load shop_recs %}`: lists of recommendations in the shop's own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.db import connections, router, transaction
+from django.template import Library, Node, TemplateSyntaxError
+from django.template.base import FilterExpression, Parser, Token, token_kwargs
+from django.template.context import Context
+from django.utils.translation import gettext_lazy as _
+
+from shop_recs import serving
+from shop_recs.conf import get_product_model
+from shop_recs.serving.cards import Card, card
+from shop_recs.serving.explain import Recommendation, Recommendations
+from shop_recs.tracking.beacon import track_view
+from shop_recs.tracking.failures import quietly
+
+register = Library()
+register.simple_tag(track_view, takes_context=True)
+
+HEADINGS = {"recommended_for_you": _("Recommended for you"), "similar_items": _("Similar items")}
+LOOKS = ("heading", "template")
+OPTIONS = {
+    "recommended_for_you": ("limit", "products", "product", "exclude"),
+    "similar_items": ("limit", "products", "exclude"),
+}
+
+
+class ListNode(Node):
+    """A list of recommendations, rendered in place or put into a variable."""
+
+    child_nodelists = ()
+
+    def __init__(
+        self,
+        kind: str,
+        seeds: FilterExpression | None,
+        options: Mapping[str, FilterExpression],
+        variable: str | None,
+    ) -> None:
+        self.kind = kind
+        self.seeds = seeds
+        self.options = options
+        self.variable = variable
+
+    def render(self, context: Context) -> str:
+        html = ""
+        if self.variable:
+            context[self.variable] = []
+        with _harmless(f"render {self.kind}"):
+            options = {name: value.resolve(context) for name, value in self.options.items()}
+            looks = {name: options.pop(name) for name in LOOKS if name in options}
+            recommendations = self._ask(context, options)
+            if self.variable:
+                context[self.variable] = recommendations
+            elif recommendations:
+                html = _widget(context, self.kind, recommendations, **looks)
+        return html
+
+    def _ask(self, context: Context, options: dict[str, Any]) -> Recommendations:
+        request = context.get("request")
+        if self.seeds is not None:
+            return serving.similar_items(self.seeds.resolve(context), request=request, **options)
+        if request is None:
+            raise LookupError(
+                "there is no request in the template's context; add "
+                '"django.template.context_processors.request" to the context processors'
+            )
+        return serving.recommended_for_you(request, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What an item template shows."""
+
+    product: Any
+    card: Card
+    recommendation: Recommendation
+
+
+@register.tag
+def recommended_for_you(parser: Parser, token: Token) -> ListNode:
+    """Products for whoever looks at the page; nothing at all where there are none.
+
+    Usage::
+
+        {% recommended_for_you [limit=12] [heading=…] [template=…] [products=…] [product=…] [exclude=…] %}
+        {% recommended_for_you [limit=12] [products=…] [product=…] [exclude=…] as recommendations %}
+
+    Templates: the one named, or else `shop_recs/recommended_for_you.html`, or else `shop_recs/widget.html`.
+    """
+    return _parsed(parser, token, seeds=0)
+
+
+@register.tag
+def similar_items(parser: Parser, token: Token) -> ListNode:
+    """Products like one product, or like several; nothing at all where there are none.
+
+    Usage::
+
+        {% similar_items product [limit=12] [heading=…] [template=…] [products=…] [exclude=…] %}
+        {% similar_items product [limit=12] [products=…] [exclude=…] as recommendations %}
+
+    Templates: the one named, or else `shop_recs/similar_items.html`, or else `shop_recs/widget.html`.
+    """
+    return _parsed(parser, token, seeds=1)
+
+
+def _parsed(parser: Parser, token: Token, *, seeds: int) -> ListNode:
+    kind, *bits = token.split_contents()
+    variable = None
+    if len(bits) > 1 and bits[-2] == "as":
+        *bits, _as, variable = bits
+    positional = [parser.compile_filter(bits.pop(0)) for _seed in range(min(seeds, len(bits)))]
+    options = token_kwargs(bits, parser)
+    allowed = OPTIONS[kind] if variable else (*LOOKS, *OPTIONS[kind])
+    if len(positional) < seeds or bits or set(options) - set(allowed):
+        usage = " ".join([kind, *["product"] * seeds, *(f"[{name}=…]" for name in allowed)])
+        raise TemplateSyntaxError(
+            f"{{% {token.contents} %}} is not understood; write "
+            f"{{% {usage}{' as ' + variable if variable else ''} %}}"
+        )
+    return ListNode(kind, positional[0] if positional else None, options, variable)
+
+
+def _widget(
+    context: Context,
+    kind: str,
+    recommendations: Recommendations,
+    *,
+    heading: Any = None,
+    template: str | None = None,
+) -> str:
+    named = [template] if template else [f"shop_recs/{kind}.html", "shop_recs/widget.html"]
+    values = {
+        "kind": kind,
+        "heading": heading or HEADINGS[kind],
+        "recommendations": recommendations,
+        "items": [Item(product, card(product), product.recommendation) for product in recommendations],
+        "item_templates": [f"shop_recs/{kind}_item.html", "shop_recs/item.html"],
+        "request": context.get("request"),
+    }
+    assert context.template is not None  # a node is rendered by its template
+    widget = context.template.engine.select_template(named)
+    return widget.render(context.new(values))
+
+
+@contextmanager
+def _harmless(doing: str) -> Iterator[None]:
+    """Outside DEBUG, what goes wrong is logged and leaves no trace in the page or in its transaction."""
+    if django_settings.DEBUG:
+        yield
+        return
+    with quietly(doing):
+        using = router.db_for_read(get_product_model())
+        # An error of the database would end the page's own transaction, were there no savepoint around it.
+        in_transaction = connections[using].in_atomic_block
+        with transaction.atomic(using=using) if in_transaction else nullcontext():
+            yield
