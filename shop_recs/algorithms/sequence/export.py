@@ -26,9 +26,7 @@ class Query(nn.Module):
     def forward(self, vectors: Tensor, kinds: Tensor, ages: Tensor) -> Tensor:
         """The query vector `(d,)` for `vectors` `(k, d)`, `kinds` `(k,)` int64 and `ages` `(k,)` in days."""
         gaps = torch.cat([torch.full_like(ages[:1], UNKNOWN_GAP), ages[:-1] - ages[1:]])
-        # Counted rather than `len(ages)`, which the export would freeze to the length of its example.
-        length = torch.ones_like(kinds).sum(dim=0, keepdim=True)
-        query: Tensor = self.model.queries(vectors[None], kinds[None], gaps[None], length)[0, -1]
+        query: Tensor = self.model.queries(vectors[None], kinds[None], gaps[None])[0, -1]
         return query
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -12,7 +13,14 @@ ROWS_AT_ONCE = 256
 
 
 def shared_softmax(
-    queries: Tensor, positives: Tensor, candidates: Tensor, hits: Tensor, weights: Tensor, *, scale: float
+    queries: Tensor,
+    positives: Tensor,
+    candidates: Tensor,
+    hits: Tensor,
+    weights: Tensor,
+    *,
+    scale: float,
+    stands_for: float = 1.0,
 ) -> Tensor:
     """Cross-entropy of each row's positive against its own score and those of all candidates.
 
@@ -27,11 +35,14 @@ def shared_softmax(
         hits: `(T,)` int64, which candidate is the row's own target and must not count twice; -1 for none.
         weights: `(T,)` weight of each row.
         scale: the cosine is multiplied by it, the inverse of a temperature.
+        stands_for: how many items of the catalogue each candidate speaks for, 1 unless they are a sample.
 
     Returns:
         The weighted sum of the rows' losses, a scalar.
     """
-    loss: Tensor = _SharedSoftmax.apply(queries, positives, candidates, hits, weights, scale)  # type: ignore[no-untyped-call]
+    loss: Tensor = _SharedSoftmax.apply(  # type: ignore[no-untyped-call]
+        queries, positives, candidates, hits, weights, scale, math.log(stands_for)
+    )
     return loss
 
 
@@ -45,6 +56,7 @@ class _SharedSoftmax(torch.autograd.Function):
         hits: Tensor,
         weights: Tensor,
         scale: float,
+        log_stands_for: float,
     ) -> Tensor:
         d_queries, d_positives = torch.empty_like(queries), torch.empty_like(positives)
         d_candidates = torch.zeros_like(candidates)
@@ -53,7 +65,7 @@ class _SharedSoftmax(torch.autograd.Function):
             rows = slice(start, start + ROWS_AT_ONCE)
             query, positive, weight = queries[rows], positives[rows], weights[rows]
             # Cosines end at 1, so `scale` bounds the logits and the softmax need not search their maximum.
-            others = (query @ candidates.T).mul_(scale).sub_(scale).exp_()
+            others = (query @ candidates.T).mul_(scale).sub_(scale - log_stands_for).exp_()
             hit = torch.nonzero(hits[rows] >= 0).squeeze(1)
             others[hit, hits[rows][hit]] = 0.0
             log_own = (query * positive).sum(dim=1).mul_(scale).sub_(scale)
@@ -72,4 +84,4 @@ class _SharedSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grad_outputs
         d_queries, d_positives, d_candidates = ctx.saved_tensors
-        return grad * d_queries, grad * d_positives, grad * d_candidates, None, None, None
+        return grad * d_queries, grad * d_positives, grad * d_candidates, None, None, None, None

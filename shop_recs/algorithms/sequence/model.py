@@ -44,21 +44,19 @@ class SequenceModel(nn.Module):
         """`(..., d)` unit vectors of the items, the same as input and as output (tied)."""
         return functional.normalize(self.items(items), dim=-1)
 
-    def queries(self, vectors: Tensor, kinds: Tensor, gaps: Tensor, lengths: Tensor) -> Tensor:
+    def queries(self, vectors: Tensor, kinds: Tensor, gaps: Tensor) -> Tensor:
         """`(B, L, d)` unit query vectors, one after each event.
 
         Args:
             vectors: `(B, L, d)` unit item vectors.
             kinds: `(B, L)` int64.
             gaps: `(B, L)` days since the event before, negative where it is unknown.
-            lengths: `(B,)` int64, valid events of each row.
         """
         buckets = (gaps[..., None] > self.gap_edges).sum(dim=-1)
         x = vectors * self.input_scale + self.kinds(kinds) + self.gaps(buckets)
-        remaining = (lengths[:, None] - 1 - torch.arange(vectors.shape[1])).clamp(min=0)
-        return functional.normalize(self.norm(self.network(self.dropout(x), remaining)), dim=-1)
+        return functional.normalize(self.norm(self.network(self.dropout(x))), dim=-1)
 
     def forward(self, batch: Batch) -> Tensor:
         """`(T, d)` unit query vectors of the batch's valid positions."""
-        queries = self.queries(self.vectors(batch.items), batch.kinds, batch.gaps, batch.lengths)
+        queries = self.queries(self.vectors(batch.items), batch.kinds, batch.gaps)
         return queries[batch.valid]

@@ -37,7 +37,7 @@ class SequenceOptions:
     patience: int = 3
     negatives: int = 2048
     scale: float = 14.0
-    learning_rate: float = 2e-3
+    learning_rate: float = 8e-3
 
     def __post_init__(self) -> None:
         for name in ("dimensions", "batch_tokens", "max_epochs", "patience", "negatives"):

@@ -36,7 +36,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
 
     @abstractmethod
     def network(self, *, length: int, dropout: float) -> nn.Module:
-        """A new network `(x (B, L, d), remaining (B, L)) -> (B, L, d)` in which no event sees a later one."""
+        """A new network `(B, L, d) -> (B, L, d)` in which no event sees a later one."""
 
     def fit(
         self,

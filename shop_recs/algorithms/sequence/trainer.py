@@ -25,7 +25,7 @@ FULL_SOFTMAX_ITEMS = 5_000
 WARM_UP_STEPS, WARM_UP_PART = 200, 0.1
 """The learning rate rises for so many steps, or for this part of the training if that is shorter."""
 AVERAGE_DECAY = 0.99
-STEPS_PER_EPOCH, SMALLEST_BATCH = 32, 256
+STEPS_PER_EPOCH, SMALLEST_BATCH = 64, 128
 """A small log is cut into smaller batches, so that an epoch still has a number of steps."""
 PROGRESS_EVERY = 10
 """Steps between two calls of the progress callback: less than a second."""
@@ -111,8 +111,9 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
+        part = max(1.0 - AVERAGE_DECAY, 9.0 / (9.0 + self.steps))
         for mean, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(weight, 1.0 - AVERAGE_DECAY)
+            mean.lerp_(weight, part)
 
     def _rate(self) -> float:
         """Part of the peak learning rate to use."""
@@ -125,7 +126,8 @@ class Trainer:
         if n_items <= FULL_SOFTMAX_ITEMS:
             candidates, hits = torch.arange(n_items), batch.targets
         else:
-            sample = self.rng.choice(n_items, size=self.options.negatives, replace=False, shuffle=False)
+            size = min(self.options.negatives, n_items)
+            sample = self.rng.choice(n_items, size=size, replace=False, shuffle=False)
             candidates = torch.from_numpy(sample)
             column = torch.full((n_items,), -1)
             column[candidates] = torch.arange(len(candidates))
@@ -137,6 +139,7 @@ class Trainer:
             hits,
             batch.weights,
             scale=self.options.scale,
+            stands_for=n_items / len(candidates),
         )
         return loss / batch.weights.sum()
 

@@ -1,4 +1,4 @@
-"""Causal self-attention over a history: SASRec's network with LiGR's gated blocks."""
+"""Causal self-attention over a history: SASRec's network with rotary positions and LiGR's gated blocks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+ROTARY_BASE = 10_000.0
+
 
 class Transformer(nn.Module):
-    """Positions counted from the end, then pre-norm blocks (Kang & McAuley 2018; Borisyuk et al. 2025)."""
+    """Pre-norm blocks of causal self-attention (Kang & McAuley 2018; gates of Borisyuk et al. 2025)."""
 
     def __init__(self, *, dimensions: int, blocks: int, heads: int, length: int, dropout: float) -> None:
         super().__init__()
-        self.positions = nn.Embedding(length, dimensions)
         self.blocks = nn.ModuleList(
-            Block(dimensions=dimensions, heads=heads, dropout=dropout) for _ in range(blocks)
+            Block(dimensions=dimensions, heads=heads, length=length, dropout=dropout) for _ in range(blocks)
         )
 
-    def forward(self, x: Tensor, remaining: Tensor) -> Tensor:
-        """What is known after each event.
-
-        Args:
-            x: `(B, L, d)` embedded events.
-            remaining: `(B, L)` int64, how many valid events follow; 0 in the padding.
-
-        Returns:
-            `(B, L, d)`; position i depends on events up to i only.
-        """
-        x = x + self.positions(remaining)
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, L, d)` what is known after each event of `x` `(B, L, d)`, from it and from those before it."""
         for block in self.blocks:
             x = block(x)
         return x
@@ -36,9 +28,9 @@ class Transformer(nn.Module):
 class Block(nn.Module):
     """Attention and SwiGLU, each added to the stream through a sigmoid gate."""
 
-    def __init__(self, *, dimensions: int, heads: int, dropout: float) -> None:
+    def __init__(self, *, dimensions: int, heads: int, length: int, dropout: float) -> None:
         super().__init__()
-        self.attention = Attention(dimensions=dimensions, heads=heads)
+        self.attention = Attention(dimensions=dimensions, heads=heads, length=length)
         self.feed_forward = FeedForward(dimensions=dimensions, dropout=dropout)
         self.attention_norm = nn.LayerNorm(dimensions)
         self.feed_forward_norm = nn.LayerNorm(dimensions)
@@ -55,22 +47,41 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; an event looks at itself and at what came before."""
+    """Multi-head self-attention; an event looks at itself and at what came before.
 
-    def __init__(self, *, dimensions: int, heads: int) -> None:
+    Positions are rotations of queries and keys (RoFormer, Su et al. 2021), so that only distances count: what
+    long histories teach holds for a visitor with two events, who has no such place in a table of positions.
+    """
+
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, *, dimensions: int, heads: int, length: int) -> None:
         super().__init__()
         self.heads = heads
         self.inward = nn.Linear(dimensions, 3 * dimensions)
         self.outward = nn.Linear(dimensions, dimensions)
+        half = dimensions // heads // 2
+        frequencies = ROTARY_BASE ** -(torch.arange(half) / half)
+        angles = torch.arange(length)[:, None] * frequencies  # (length, d / H / 2)
+        self.register_buffer("cosines", angles.cos(), persistent=False)
+        self.register_buffer("sines", angles.sin(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, dimensions = x.shape
         split = (batch, length, self.heads, dimensions // self.heads)
         query, key, value = (part.reshape(split).transpose(1, 2) for part in self.inward(x).chunk(3, dim=-1))
         # Padding stands on the right, where a causal mask never looks: no mask tensor is needed.
-        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)  # (B, H, L, d / H)
+        mixed = functional.scaled_dot_product_attention(
+            self._rotated(query), self._rotated(key), value, is_causal=True
+        )  # (B, H, L, d / H)
         out: Tensor = self.outward(mixed.transpose(1, 2).reshape(batch, length, dimensions))
         return out
+
+    def _rotated(self, x: Tensor) -> Tensor:
+        cosines, sines = self.cosines[: x.shape[2]], self.sines[: x.shape[2]]
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat([first * cosines - second * sines, first * sines + second * cosines], dim=-1)
 
 
 class FeedForward(nn.Module):

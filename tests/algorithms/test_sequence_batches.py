@@ -1,0 +1,91 @@
+"""Histories become windows and batches without losing or mixing anything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shop_recs.algorithms.sequence.batches import UNKNOWN_GAP, batch_of, batches, sequences_of, windows
+from tests.algorithms.logs import log_of
+
+pytestmark = pytest.mark.training
+
+LENGTHS = [0, 1, 2, 7, 8, 9, 40]
+
+
+@pytest.fixture
+def sequences():
+    rng = np.random.default_rng(0)
+    return sequences_of(log_of([rng.integers(0, 30, size=n) for n in LENGTHS], n_items=50))
+
+
+def covered(starts, lengths):
+    return np.sort(np.concatenate([np.arange(s, s + n) for s, n in zip(starts, lengths, strict=True)]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_hold_every_event_that_has_a_next_one_exactly_once(sequences, seed):
+    starts, lengths = windows(sequences, length=8, rng=np.random.default_rng(seed))
+    last = sequences.stops[sequences.stops > sequences.starts] - 1
+    expected = np.setdiff1d(np.arange(sum(LENGTHS)), last)
+    assert covered(starts, lengths).tolist() == expected.tolist()
+    assert len(sequences) == len(expected)
+
+
+def test_no_window_is_longer_than_asked_or_empty(sequences):
+    _, lengths = windows(sequences, length=8, rng=np.random.default_rng(0))
+    assert lengths.max() <= 8
+    assert lengths.min() >= 1
+
+
+def test_long_histories_are_cut_elsewhere_in_every_epoch(sequences):
+    rng = np.random.default_rng(0)
+    cuts = {tuple(windows(sequences, length=8, rng=rng)[0].tolist()) for _ in range(10)}
+    assert len(cuts) > 3
+
+
+def test_an_epoch_has_every_target_once(sequences):
+    targets = np.concatenate(
+        [b.targets.numpy() for b in batches(sequences, length=8, tokens=16, rng=np.random.default_rng(0))]
+    )
+    followers = np.setdiff1d(np.arange(sum(LENGTHS)), sequences.starts[np.array(LENGTHS) > 0])
+    assert np.sort(targets).tolist() == np.sort(sequences.items[followers]).tolist()
+
+
+def test_batches_keep_to_the_budget_of_events():
+    rng = np.random.default_rng(0)
+    log = log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=300)])
+    made = list(batches(sequences_of(log), length=50, tokens=256, rng=rng))
+    sizes = [len(batch.targets) for batch in made]
+    assert max(sizes) <= 256 + 50
+    assert np.mean(sizes) > 200
+
+
+def test_little_of_a_batch_is_padding():
+    rng = np.random.default_rng(0)
+    log = log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=2000)])
+    made = list(batches(sequences_of(log), length=50, tokens=2048, rng=rng))
+    padded = sum(batch.items.numel() for batch in made)
+    assert sum(len(batch.targets) for batch in made) > 0.85 * padded
+
+
+def test_inputs_and_targets_of_a_window_stand_one_event_apart():
+    sequences = sequences_of(log_of([[5, 6, 7], [8, 9]], kinds=[[1, 3, 4], [2, 4]]))
+    batch = batch_of(sequences, np.array([0, 3]), np.array([2, 1]))
+    assert sequences.vocabulary[batch.items[0]].tolist() == [5, 6]
+    assert sequences.vocabulary[batch.items[1, 0].item()] == 8
+    assert sequences.vocabulary[batch.targets].tolist() == [6, 7, 9]
+    assert batch.kinds[0].tolist() == [1, 3]
+    assert batch.valid.tolist() == [[True, True], [True, False]]
+
+
+def test_the_gap_before_a_window_is_unknown():
+    sequences = sequences_of(log_of([[1, 2, 3, 4]], times=[[0.0, 86_400.0, 86_400.0, 3 * 86_400.0]]))
+    batch = batch_of(sequences, np.array([1]), np.array([2]))
+    assert batch.gaps.tolist() == [[UNKNOWN_GAP, 0.0]]
+
+
+def test_a_target_weighs_as_much_as_its_kind():
+    weights = np.array([1, 1, 2, 3, 4, 1, 1, 1], dtype=np.float32)
+    sequences = sequences_of(log_of([[1, 2, 3]], kinds=[[1, 3, 4]], kind_weights=weights))
+    assert batch_of(sequences, np.array([0]), np.array([2])).weights.tolist() == [3.0, 4.0]

@@ -1,0 +1,70 @@
+"""Early stopping is judged on events that training never sees, against all items, pessimistically."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shop_recs.algorithms.sequence.batches import sequences_of
+from shop_recs.algorithms.sequence.validation import HeldOut, hold_out, ndcg
+from tests.algorithms.logs import log_of, walks
+
+pytestmark = pytest.mark.training
+
+
+class Scored(nn.Module):
+    """Gives every item the same fixed score whatever the history was."""
+
+    def __init__(self, scores):
+        super().__init__()
+        self.scores = torch.tensor(scores, dtype=torch.float32)[:, None]
+
+    def table(self):
+        return self.scores
+
+    def forward(self, batch):
+        return torch.ones(len(batch.targets), 1)
+
+
+def ndcg_of(scores, history, **columns):
+    sequences = sequences_of(log_of([history], **columns))
+    return ndcg(Scored(scores), HeldOut(sequences, np.array([0])), length=50)
+
+
+def test_the_first_place_is_worth_one_and_the_third_a_half():
+    assert ndcg_of([0.0, 1.0, 2.0, 9.0], [0, 1, 2, 3]) == pytest.approx(1.0)
+    assert ndcg_of([1.0, 9.0, 8.0, 7.0], [0, 1, 2, 3, 3]) == pytest.approx(0.5)
+
+
+def test_items_seen_before_do_not_compete_with_a_new_one():
+    assert ndcg_of([9.0, 8.0, 1.0], [0, 1, 2]) == pytest.approx(1.0)
+
+
+def test_a_repeated_item_competes_with_all():
+    assert ndcg_of([9.0, 8.0, 1.0], [0, 1, 2, 2]) == pytest.approx(0.5)
+
+
+def test_a_tie_counts_against_the_model():
+    assert ndcg_of([5.0, 5.0, 5.0], [0, 1, 2, 2]) == pytest.approx(0.5)
+
+
+def test_beyond_the_tenth_place_nothing_is_gained():
+    scores = [*np.linspace(2.0, 3.0, 11), 1.0]
+    assert ndcg_of(scores, [*range(12), 11]) == 0.0
+
+
+def test_held_back_events_are_the_last_ones_and_leave_the_log():
+    sequences = sequences_of(log_of(walks(shoppers=40, length=6)))
+    rest, held_out = hold_out(sequences, rng=np.random.default_rng(0), users=8)
+    assert len(held_out.users) == 8
+    shorter = np.flatnonzero(rest.stops < sequences.stops)
+    assert shorter.tolist() == held_out.users.tolist()
+    assert len(rest) == len(sequences) - 8
+    assert held_out.sequences is sequences
+
+
+def test_at_most_a_quarter_of_the_shoppers_lose_their_last_event():
+    sequences = sequences_of(log_of(walks(shoppers=40, length=6)))
+    assert len(hold_out(sequences, rng=np.random.default_rng(0))[1].users) == 10
