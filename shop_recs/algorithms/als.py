@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +49,7 @@ class ALS(Recommender):
 
     Attributes:
         factors: length of the vectors.
-        alpha: confidence of an interaction of weight 1 by a shopper with no other, per product.
+        alpha: confidence per product of a shopper's only interaction, if it weighs what is usual.
         regularization: pulls vectors towards zero.
         iterations: sweeps over users and items.
         fade: an interaction counts so much less in the fit for every step back from the shopper's last.
@@ -58,8 +59,8 @@ class ALS(Recommender):
     """
 
     factors: int = 128
-    alpha: float = 0.01
-    regularization: float = 10.0
+    alpha: float = 0.02
+    regularization: float = 40.0
     iterations: int = 15
     fade: float = 0.95
     step_decay: float | None = None
@@ -160,8 +161,12 @@ class ALS(Recommender):
         return matrix
 
     def _scale(self, data: TrainingData) -> float:
-        """Confidence of an interaction of weight 1 by a shopper with no other."""
-        return self.alpha * len(np.unique(data.items))
+        """What weights over the square root of a shopper's total are multiplied by.
+
+        Dividing by the usual weight of an interaction leaves only the ratios of the kinds to count.
+        """
+        usual_weight = float(data.kind_weights[data.kinds].mean())
+        return self.alpha * len(np.unique(data.items)) / math.sqrt(usual_weight)
 
     def _encoder(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> FoldInEncoder:
         """The encoder that folds a visitor into these vectors."""
@@ -218,7 +223,8 @@ def _some_users(data: TrainingData, *, interactions: int, seed: int) -> Training
 
 def _require_enough(data: TrainingData) -> None:
     """Raise where there is nothing to factorise."""
-    shoppers, products = len(np.unique(data.users)), len(np.unique(data.items))
+    weighty = data.weights > 0
+    shoppers, products = len(np.unique(data.users[weighty])), len(np.unique(data.items[weighty]))
     if min(shoppers, products) < 2:
         raise NotEnoughData(
             f"not enough data: have {shoppers} shoppers and {products} products with interactions,"

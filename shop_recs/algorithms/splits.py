@@ -87,7 +87,7 @@ def split_by_time(
     fraction: float = 0.1,
     target_kinds: Collection[int] | None = None,
     basket_seconds: float | None = None,
-    max_cases: int = 5_000,
+    max_cases: int | None = 5_000,
     seed: int = 0,
 ) -> Split:
     """Learn from what happened before a moment; the cases are the shoppers who went on after it.
@@ -99,7 +99,7 @@ def split_by_time(
         target_kinds: kinds of interaction that count as targets; without it, all.
         basket_seconds: only interactions at most so long after a shopper's first target count (0: the same
             time, one basket); without it, all after the cut.
-        max_cases: so many shoppers, drawn by `seed`, are judged.
+        max_cases: so many shoppers, drawn by `seed`, are judged; without it, all.
 
     Raises:
         NotEnoughData: nobody has interactions both before and after the cut.

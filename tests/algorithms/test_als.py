@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from shop_recs.algorithms.als import ALS
 from shop_recs.algorithms.base import TrainingData
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from tests.algorithms.contract import tastes
+from tests.algorithms.contract import history_of, tastes
 from tests.algorithms.logs import log_of, walks
 
 pytestmark = pytest.mark.training
@@ -33,7 +33,7 @@ def confidences_by_hand(data: TrainingData, *, alpha: float, fade: float) -> csr
         faded = weight * max(fade ** len(later), 0.01)
         weights[user, item] += faded
         totals[user] += faded
-    scale = alpha * len(set(data.items.tolist()))
+    scale = alpha * len(set(data.items.tolist())) / math.sqrt(data.kind_weights[data.kinds].mean())
     matrix = np.zeros((data.n_users, data.n_items), dtype=np.float32)
     for (user, item), weight in weights.items():
         matrix[user, item] = scale * weight / math.sqrt(totals[user])
@@ -50,6 +50,14 @@ def test_the_vectors_are_those_of_implicit_on_the_same_confidences() -> None:
         bare.fit(confidences_by_hand(weighted, alpha=0.5, fade=0.9), show_progress=False)
     fitted = ALS(**SMALL, fade=0.9, step_decay=0.8).fit(weighted, seed=4)
     np.testing.assert_allclose(fitted.item_vectors, bare.item_factors, rtol=1e-2, atol=2e-3)
+
+
+def test_only_the_ratios_of_the_kinds_weights_count() -> None:
+    log = tastes()
+    scaled = dataclasses.replace(log, weights=3 * log.weights, kind_weights=3 * log.kind_weights)
+    history = history_of(ALS(**SMALL).fit(log), [1, 2, 15])
+    plain, heavier = (ALS(**SMALL).fit(data).encoder(history) for data in (log, scaled))
+    np.testing.assert_allclose(plain, heavier, rtol=1e-2, atol=1e-3)
 
 
 def test_threads_do_not_change_a_bit() -> None:

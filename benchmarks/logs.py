@@ -1,0 +1,171 @@
+"""Real logs as training data: each with its protocol, read from `SHOP_RECS_DATA`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shop_recs.algorithms.base import KINDS, SECONDS_PER_DAY, TrainingData
+from shop_recs.algorithms.splits import Split, leave_one_out, split_by_time
+
+FOLDER = Path(os.environ.get("SHOP_RECS_DATA", "../shared/data"))
+VIEW, FAVOURITE, CART, PURCHASE = 1, 2, 3, 4
+
+Column = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How a log is read and split.
+
+    Attributes:
+        read: the log, with the weights of its kinds and their half-life.
+        test: the split that figures are reported on.
+        validation: a split of what `test` may learn from, for choosing options.
+    """
+
+    read: Callable[[], TrainingData]
+    test: Callable[[TrainingData], Split]
+    validation: Callable[[TrainingData], Split]
+
+
+def online_retail() -> TrainingData:
+    """UCI Online Retail: purchases of real products by known customers; a basket is an invoice.
+
+    Left out are cancellations, negative quantities, guests, and codes that are no products (POST, M ...).
+    """
+    table = pq.read_table(FOLDER / "online-retail" / "online_retail.parquet")
+    product = re.compile(r"\d{5}[A-Za-z]*")
+    codes = [str(code) for code in table["StockCode"].to_pylist()]
+    invoices = np.array([str(invoice) for invoice in table["InvoiceNo"].to_pylist()])
+    kept = np.array([product.fullmatch(code) is not None for code in codes])
+    kept &= pc.fill_null(pc.is_finite(table["CustomerID"].cast("float64")), False).to_numpy()
+    kept &= table["Quantity"].to_numpy() > 0
+    kept &= np.char.find(invoices, "C") != 0
+    seconds = table["InvoiceDate"].to_numpy().astype("datetime64[s]").astype(np.float64)[kept]
+    return training_data(
+        table["CustomerID"].to_numpy()[kept],
+        np.array(codes)[kept],
+        np.full(kept.sum(), PURCHASE),
+        _first_of_each(invoices[kept], seconds),
+        half_life_days=90.0,
+    )
+
+
+def tmall() -> TrainingData:
+    """Tmall: favourites, carts and purchases of nine days."""
+    table = pq.read_table(FOLDER / "tmall" / "events.parquet")
+    names = {"favourite": FAVOURITE, "cart": CART, "purchase": PURCHASE}
+    return training_data(
+        table["user_id"].to_numpy(),
+        table["item_id"].to_numpy(),
+        np.array([names[event] for event in table["event"].to_pylist()]),
+        table["ts"].to_numpy().astype(np.float64),
+        kind_weights={FAVOURITE: 2.0, CART: 3.0, PURCHASE: 1.0},
+        half_life_days=2.0,
+    )
+
+
+def movielens() -> TrainingData:
+    """MovieLens-1M in the order of the papers; it has no times, so one rating a minute."""
+    table = pq.read_table(FOLDER / "movielens-1m" / "sequences.parquet")
+    positions = table["position"].to_numpy()
+    users, items = table["user_id"].to_numpy(), table["item_id"].to_numpy()
+    return training_data(users, items, np.full(len(users), VIEW), 1.5e9 + 60.0 * positions)
+
+
+def training_data(
+    users: Column,
+    items: Column,
+    kinds: Column,
+    times: Column,
+    *,
+    kind_weights: dict[int, float] | None = None,
+    half_life_days: float = np.inf,
+) -> TrainingData:
+    """A log in any order and of any keys, sorted and weighted as training reads it from the database."""
+    weights = np.ones(KINDS, dtype=np.float32)
+    for kind, weight in (kind_weights or {}).items():
+        weights[kind] = weight
+    user_keys, users = np.unique(users, return_inverse=True)
+    item_keys, items = np.unique(items, return_inverse=True)
+    order = np.lexsort((np.arange(len(users)), times, users))
+    kinds, times = kinds[order].astype(np.int8), times[order]
+    decay = 0.5 ** ((times.max() - times) / SECONDS_PER_DAY / half_life_days)
+    return TrainingData(
+        users=users[order].astype(np.int32),
+        items=items[order].astype(np.int32),
+        kinds=kinds,
+        times=times,
+        weights=(weights[kinds] * decay).astype(np.float32),
+        n_users=len(user_keys),
+        n_items=len(item_keys),
+        now=float(times.max()),
+        kind_weights=weights,
+        half_life_days=half_life_days,
+    )
+
+
+def _first_of_each(groups: Column, times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """For every row the first time of its group; an invoice took minutes to write."""
+    names, group = np.unique(groups, return_inverse=True)
+    first = np.full(len(names), np.inf)
+    np.minimum.at(first, group, times)
+    return first[group]
+
+
+def _moment(text: str) -> float:
+    """Unix seconds of an ISO date and time in UTC."""
+    return float(np.datetime64(text, "s").astype(np.int64))
+
+
+def _first_basket_after(moment: str) -> Callable[[TrainingData], Split]:
+    def split(data: TrainingData) -> Split:
+        return split_by_time(data, cut=_moment(moment), basket_seconds=0.0, max_cases=None)
+
+    return split
+
+
+def _purchases_of_the_day_from(moment: str) -> Callable[[TrainingData], Split]:
+    def split(data: TrainingData) -> Split:
+        until = data.select(data.times < _moment(moment) + SECONDS_PER_DAY)
+        return split_by_time(until, cut=_moment(moment), target_kinds=[PURCHASE], max_cases=None)
+
+    return split
+
+
+def _before(moment: str, split: Callable[[TrainingData], Split]) -> Callable[[TrainingData], Split]:
+    def split_of_the_past(data: TrainingData) -> Split:
+        return split(data.select(data.times < _moment(moment), now=_moment(moment)))
+
+    return split_of_the_past
+
+
+def _all_but_the_last(data: TrainingData) -> Split:
+    """Leave out the item before the last, on a log that does not have the last."""
+    return leave_one_out(data.select(np.arange(len(data)) < data.offsets[data.users + 1] - 1))
+
+
+PROTOCOLS = {
+    "online-retail": Protocol(
+        read=online_retail,
+        test=_first_basket_after("2011-11-10T00:00"),
+        validation=_before("2011-11-10T00:00", _first_basket_after("2011-10-10T00:00")),
+    ),
+    # Days are those of China: the ninth begins at 16:00 UTC of the eighth.
+    "tmall": Protocol(
+        read=tmall,
+        test=_purchases_of_the_day_from("2017-12-02T16:00"),
+        validation=_before("2017-12-02T16:00", _purchases_of_the_day_from("2017-12-01T16:00")),
+    ),
+    "movielens-1m": Protocol(read=movielens, test=leave_one_out, validation=_all_but_the_last),
+}
