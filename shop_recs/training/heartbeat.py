@@ -16,11 +16,11 @@ from shop_recs.training.progress import Timeline
 
 logger = logging.getLogger(__name__)
 
-BEAT_SECONDS = 1.0
+BEAT_SECONDS = 0.5
 
 
 class Heartbeat(threading.Thread):
-    """Beats once a second while entered, over a database connection of its own.
+    """Beats twice a second while entered, over a database connection of its own.
 
     A beat that fails, because the database restarts say, does no harm: the next one tries again.
     """

@@ -70,6 +70,8 @@ def train(
 def _answered(request: uuid.UUID) -> ModelVersion | None:
     """The version that an earlier delivery of the same request made, if one did."""
     earlier = ModelVersion.objects.filter(lease=request)
+    if earlier.filter(cancel_requested=True, status=ModelVersion.Status.FAILED).exists():
+        raise Superseded("This training was cancelled.")
     if earlier.filter(status=ModelVersion.Status.FAILED).count() >= DEATHS:
         raise TrainingFailed(f"Given up: this training died {DEATHS} times with its worker.")
     return earlier.filter(status__in=[ModelVersion.Status.READY, ModelVersion.Status.RETIRED]).first()

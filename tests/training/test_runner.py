@@ -226,6 +226,14 @@ def test_a_request_that_is_asked_again_gets_the_version_it_got(log, plugins):
     assert ModelVersion.objects.count() == 1
 
 
+def test_a_cancelled_request_does_not_begin_again(log, plugins):
+    request = uuid.uuid4()
+    cancelled = {"status": Status.FAILED, "cancel_requested": True}
+    ModelVersion.objects.create(algorithm="counting", lease=request, **cancelled)
+    with pytest.raises(Superseded, match="cancelled"):
+        runner.train("counting", request=request)
+
+
 def test_a_request_that_died_three_times_is_given_up(log, plugins):
     request = uuid.uuid4()
     for _ in range(3):
