@@ -1,0 +1,124 @@
+"""The commands, as one types them."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from shop_recs.models import ActiveModel, ModelVersion
+from tests.training.conftest import PLUGINS, store
+
+FEW = {"counting": PLUGINS["counting"], "als": None, "sasrec": None}
+
+
+def typed(*arguments):
+    """What a command prints."""
+    output = io.StringIO()
+    call_command(*arguments, stdout=output, stderr=io.StringIO())
+    return output.getvalue()
+
+
+class Terminal(io.StringIO):
+    """Where a person looks."""
+
+    def isatty(self):
+        return True
+
+
+def test_training_says_what_it_does_and_what_came_out(log, plugins):
+    printed = typed("recs_train", "counting")
+    version = ActiveModel.objects.get().version
+    assert f"Published counting {version.pk}: 24 products from" in printed
+    assert "NDCG@10 0." in printed
+
+
+def test_training_all_means_every_configured_algorithm(log, configure):
+    configure(ALGORITHMS=FEW)
+    typed("recs_train", "--all")
+    assert set(ActiveModel.objects.values_list("algorithm", flat=True)) == {"counting", "popular"}
+
+
+def test_training_shows_a_bar_on_a_terminal(log, configure):
+    configure(ALGORITHMS={"slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.5}}})
+    terminal = Terminal()
+    call_command("recs_train", "slow", stdout=terminal)
+    assert "█" in terminal.getvalue()
+    assert "fitting" in terminal.getvalue()
+
+
+def test_one_failure_does_not_keep_the_others_from_training(log, plugins):
+    with pytest.raises(CommandError, match="the matrix is singular"):
+        typed("recs_train", "failing", "counting")
+    assert ActiveModel.objects.get().algorithm == "counting"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["recs_train"], r"Say what to train: --all, or one or more of .*als"),
+        (["recs_train", "alsa"], r"No algorithm 'alsa'; configured are .*als"),
+        (["recs_train", "popular"], "not enough data: have 0 interactions, need 200"),
+        (["recs_publish", "99999"], "There is no version 99999. Ready to publish are: none; train one"),
+        (["recs_rollback", "als"], "No version of 'als' is published.*Published is: nothing"),
+        (["recs_evaluate", "--algorithm", "alsa"], r"No algorithm 'alsa'; configured are .*als"),
+        (["recs_evaluate", "--algorithm", "popular"], "not enough data: have 0 interactions, need 200"),
+        (["recs_evaluate", "--k", "0"], "--k is 0; write the length of the lists"),
+    ],
+)
+def test_wrong_input_is_answered_with_what_to_write(committed, arguments, message):
+    with pytest.raises(CommandError, match=message):
+        typed(*arguments)
+
+
+def test_publishing_and_rolling_back(committed, products):
+    first, second = store("als", products), store("als", products)
+    assert f"Rolled back to als {first.pk}" in typed("recs_rollback", "als")
+    assert ActiveModel.objects.get().version == first
+    assert f"Published als {second.pk}" in typed("recs_publish", str(second.pk))
+    assert ActiveModel.objects.get().version == second
+
+
+def test_a_failed_version_is_not_published(committed):
+    version = ModelVersion.objects.create(algorithm="als", status=ModelVersion.Status.FAILED)
+    with pytest.raises(CommandError, match="is failed"):
+        typed("recs_publish", str(version.pk))
+
+
+def test_the_status_lists_what_is_served_ready_running_and_failed(committed, products):
+    first, second = store("als", products), store("als", products)
+    failed = ModelVersion.objects.create(algorithm="als", status="failed", error="out of memory\nmore")
+    ModelVersion.objects.create(algorithm="popular", percent=40, phase="fitting")
+    lines = typed("recs_status").splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["als", str(failed.pk), "failed"],
+        ["als", str(second.pk), "served"],
+        ["als", str(first.pk), "ready"],
+        ["popular", str(failed.pk + 1), "training"],
+    ]
+    assert lines[0].endswith("out of memory")
+    assert lines[3].endswith("40 % fitting")
+
+
+def test_evaluating_prints_a_table_of_algorithms_and_baselines(log, plugins):
+    printed = typed("recs_evaluate", "--algorithm", "counting", "--algorithm", "popular")
+    for name in ("counting", "popular", "(popular)", "(own history)", "ndcg@10", "discovery"):
+        assert name in printed
+    assert not ModelVersion.objects.exists()
+
+
+def test_evaluating_prints_figures_as_json(log, plugins):
+    results = json.loads(typed("recs_evaluate", "--algorithm", "counting", "--k", "5", "--json"))
+    figures = results["algorithms"]["counting"]
+    assert 0 < figures["all"]["ndcg@5"] <= 1
+    assert 0 < results["popular"]["discovery"]["recall@5"] <= 1
+    assert results["split"]["cases"] > 0
+
+
+def test_evaluating_leave_one_out_judges_every_visitor(log, plugins):
+    arguments = ["--algorithm", "counting", "--split", "leave-one-out", "--json"]
+    results = json.loads(typed("recs_evaluate", *arguments))
+    assert results["split"]["cases"] + results["split"]["cold_targets"] == 40
+    assert "all" not in results["algorithms"]["counting"]
