@@ -51,6 +51,10 @@ SHOP_RECS = {  # shop_recs 3: the product; the other two lines say what may be s
     "PRODUCT_MODEL": "shop.Product",
     "AVAILABLE": {"is_active": True, "stock__gt": 0},
     "CART": "demo_shop.cart.product_keys",
+    # For the demo alone: it should be up within two minutes, a shop that trains at night leaves this out.
+    "ALGORITHMS": {
+        "sasrec": {"BACKEND": "shop_recs.algorithms.sasrec.SASRec", "OPTIONS": {"max_epochs": 6}},
+    },
 }
 # shop_recs 4 is a line in urls.py, 5 and 6 are the tags in templates/shop/product.html.
 

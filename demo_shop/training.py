@@ -10,6 +10,7 @@ from django.db.models import Max
 from shop_recs.exceptions import TrainingFailed
 from shop_recs.models import ActiveModel, ModelVersion
 from shop_recs.tasks import train
+from shop_recs.training.lease import Lease
 
 NEWS_PERCENT = 10
 
@@ -17,6 +18,12 @@ NEWS_PERCENT = 10
 def untrained(names: Iterable[str]) -> set[str]:
     """Those of the algorithms that have no published version."""
     return set(names) - set(ActiveModel.objects.values_list("algorithm", flat=True))
+
+
+def end_interrupted() -> None:
+    """Mark runs as failed that were under way when the shop was killed; call it before a worker runs."""
+    for version in ModelVersion.objects.training().exclude(lease=None):
+        Lease(version.pk, version.lease).fail("the shop was stopped")
 
 
 def train_through_worker(

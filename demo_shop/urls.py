@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from demo_shop import views
@@ -23,6 +24,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("register/", views.register, name="register"),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url="/static/shop/favicon.svg")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("recs/", include("shop_recs.api.urls")),  # shop_recs 4: the API
 ]

@@ -12,6 +12,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.e2e.running import RunningShop, drop_database
 
+USER_AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+)
+"""Headless Chromium says that it is headless, and what such browsers do is not recorded."""
+
 CHROMIUM_OPTIONS = [
     "--headless",
     "--no-sandbox",
@@ -59,9 +64,11 @@ def page(browser: Browser, shop: RunningShop) -> Iterator[Page]:
 
     def hear(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            complaints.append(message.text)
+            complaints.append(f"{message.text} {message.location['url']}")
 
-    context = browser.new_context(base_url=shop.url, viewport={"width": 1280, "height": 1000})
+    context = browser.new_context(
+        base_url=shop.url, user_agent=USER_AGENT, viewport={"width": 1280, "height": 1000}
+    )
     opened = context.new_page()
     opened.on("console", hear)
     opened.on("pageerror", lambda error: complaints.append(str(error)))

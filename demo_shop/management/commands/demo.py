@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management import call_command
@@ -15,7 +17,7 @@ from demo_shop.models import Product
 from demo_shop.seed import ADMIN
 from demo_shop.services import CannotRun, free_port, running, start_celery, start_web_server
 from demo_shop.supervisor import Supervisor
-from demo_shop.training import train_through_worker, untrained
+from demo_shop.training import end_interrupted, train_through_worker, untrained
 from shop_recs.exceptions import TrainingFailed
 from shop_recs.registry import algorithm_names
 
@@ -49,12 +51,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.began = time.monotonic()
         try:
-            with running() as supervisor:
+            with running() as supervisor, self.ctrl_c():
                 self.run(supervisor, **options)
         except (CannotRun, TrainingFailed) as error:
             raise CommandError(str(error)) from error
-        except KeyboardInterrupt:
-            self.stdout.write("\nStopped.")
 
     def run(self, supervisor: Supervisor, *, port: int, styles: int, shoppers: int, **_: Any) -> None:
         """Go through the steps, then wait for Ctrl-C or for a child that fails."""
@@ -64,6 +64,7 @@ class Command(BaseCommand):
         if not Product.objects.exists():
             self.say("Seeding the shop")
             call_command("seed", styles=styles, shoppers=shoppers, stdout=self.stdout)
+        end_interrupted()
         start_celery(supervisor)
         if missing := untrained(algorithm_names()):
             self.say("Training " + ", ".join(sorted(missing)) + " in the worker")
@@ -78,6 +79,14 @@ class Command(BaseCommand):
         while True:
             supervisor.check()
             time.sleep(1)
+
+    @contextmanager
+    def ctrl_c(self) -> Iterator[None]:
+        """Ctrl-C is no error; stopping takes some seconds, which one should know."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.stdout.write("\nStopping")
 
     def say(self, line: str) -> None:
         """Print a line with the seconds since the start."""
