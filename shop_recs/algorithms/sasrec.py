@@ -20,7 +20,7 @@ class SASRec(SequenceRecommender):
 
     Attributes:
         blocks: layers of self-attention.
-        heads: attention heads of each; must divide `dimensions`.
+        heads: attention heads of each; must divide half of `dimensions`.
     """
 
     blocks: int = 1
@@ -30,8 +30,10 @@ class SASRec(SequenceRecommender):
         super().__post_init__()
         require_positive("blocks", self.blocks, whole=True)
         require_positive("heads", self.heads, whole=True)
-        if self.dimensions % self.heads:
-            raise ValueError(f"heads must divide dimensions ({self.dimensions}), not be {self.heads}")
+        if self.dimensions % (2 * self.heads):
+            raise ValueError(
+                f"heads must divide half of the dimensions ({self.dimensions}), not be {self.heads}"
+            )
 
     def network(self, *, length: int, dropout: float) -> nn.Module:
         """Blocks of causal self-attention."""

@@ -174,6 +174,7 @@ def test_the_history_length_and_the_dropout_follow_the_data():
         ("max_epochs", True),
         ("max_minutes", 0),
         ("learning_rate", "fast"),
+        ("scale", 50),
     ],
 )
 def test_a_wrong_option_is_named(option, value):

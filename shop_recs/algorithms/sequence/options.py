@@ -9,6 +9,8 @@ import numpy as np
 from shop_recs.algorithms.base import TrainingData, require_positive
 
 SHORT_HISTORY, LONG_HISTORY = 50, 200
+LARGEST_SCALE = 40.0
+"""Beyond it the exponential of the least likely item is too small for float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,12 @@ class SequenceOptions:
     history_length: int | None = None
     dropout: float | None = None
     batch_tokens: int = 2048
-    max_epochs: int = 30
+    max_epochs: int = 16
     max_minutes: float | None = None
     patience: int = 3
     negatives: int = 2048
     scale: float = 14.0
-    learning_rate: float = 8e-3
+    learning_rate: float = 6e-3
 
     def __post_init__(self) -> None:
         for name in ("dimensions", "batch_tokens", "max_epochs", "patience", "negatives"):
@@ -48,6 +50,8 @@ class SequenceOptions:
             require_positive("history_length", self.history_length, whole=True)
         if self.max_minutes is not None:
             require_positive("max_minutes", self.max_minutes)
+        if self.scale > LARGEST_SCALE:
+            raise ValueError(f"scale must be at most {LARGEST_SCALE}, not {self.scale!r}; try 14")
         if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, or None, not {self.dropout!r}")
 

@@ -31,7 +31,7 @@ class Block(nn.Module):
     def __init__(self, *, dimensions: int, heads: int, length: int, dropout: float) -> None:
         super().__init__()
         self.attention = Attention(dimensions=dimensions, heads=heads, length=length)
-        self.feed_forward = FeedForward(dimensions=dimensions, dropout=dropout)
+        self.feed_forward = FeedForward(dimensions=dimensions)
         self.attention_norm = nn.LayerNorm(dimensions)
         self.feed_forward_norm = nn.LayerNorm(dimensions)
         self.attention_gate = nn.Linear(dimensions, dimensions)
@@ -87,13 +87,12 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """SwiGLU (Shazeer 2020)."""
 
-    def __init__(self, *, dimensions: int, dropout: float) -> None:
+    def __init__(self, *, dimensions: int) -> None:
         super().__init__()
         self.inward = nn.Linear(dimensions, 8 * dimensions)
         self.outward = nn.Linear(4 * dimensions, dimensions)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.inward(x).chunk(2, dim=-1)
-        out: Tensor = self.outward(self.dropout(functional.silu(gate) * value))
+        out: Tensor = self.outward(functional.silu(gate) * value)
         return out
