@@ -36,7 +36,7 @@ def _about_delivery(conf: Any) -> Iterator[str]:
     visibility = _visibility_timeout(conf)
     if visibility is not None and visibility < LONG_ENOUGH_SECONDS:
         yield (
-            f"The broker delivers a message again after {visibility:g} seconds, also while its training runs: "
+            f"The broker delivers a message again after {visibility:g} seconds, even if its training runs: "
             "nothing is trained twice, but other workers are kept busy with asking. Set "
             f'CELERY_BROKER_TRANSPORT_OPTIONS = {{"visibility_timeout": {LONG_ENOUGH_SECONDS}}} or more.'
         )
