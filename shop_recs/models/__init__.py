@@ -1,5 +1,6 @@
 """The tables; one file per concern."""
 
+from shop_recs.models.imports import ImportCheckpoint
 from shop_recs.models.interactions import (
     KIND_NAMES,
     CartAddition,
@@ -19,6 +20,7 @@ __all__ = [
     "CartAddition",
     "EncoderArtefact",
     "Favourite",
+    "ImportCheckpoint",
     "Interaction",
     "ItemVector",
     "Kind",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from typing import Any, TypedDict, Unpack
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
@@ -20,9 +21,6 @@ from shop_recs.tracking.consent import may_be_remembered
 from shop_recs.tracking.failures import Refused, quietly
 from shop_recs.tracking.identity import Shopper, bare, forget
 from shop_recs.tracking.log import Event, append, append_for
-
-ORDER_LINES = UUID("b0f2a4f4-6a0e-5f0c-9d53-3f1f5c7f6d0a")
-"""Namespace of the ids of purchases that name their order."""
 
 MAX_QUANTITY = 2_147_483_647
 MAX_PRICE = Decimal(10) ** 10
@@ -126,6 +124,11 @@ def product_key(product: Model | Any) -> Any:
     return key
 
 
+def content_id(*parts: Any) -> UUID:
+    """The id that follows from what an interaction is; imports make the same in SQL, which has no uuid5."""
+    return UUID(bytes=sha256("\n".join(map(str, parts)).encode()).digest()[:16])
+
+
 def _record_for_visitor(visitor: Visitor, event: Event) -> bool:
     stored = append(Shopper(visitor.pk, visitor.user_id), [event])
     if stored is None:
@@ -147,7 +150,7 @@ def _event(
 ) -> Event:
     key = product_key(product)
     if event_id is None and order and kind == Kind.PURCHASE:
-        event_id = uuid5(ORDER_LINES, f"{order}\n{key}\n{line}")
+        event_id = content_id(order, key, line)
     return Event(
         id=_uuid("event_id", event_id) or uuid4(),
         product_id=key,

@@ -1,0 +1,1 @@
+"""Import of interaction logs from files; needs the extra `io`."""
