@@ -31,8 +31,8 @@ UNTRIED_STEP_DECAY = 0.8
 LEAST_FADE = 0.01
 """What was long ago still says a little; below it float32 loses it."""
 TRIAL_INTERACTIONS = 200_000
-TRIAL_ITERATIONS = 6
-TRIAL_CASES = 1_000
+TRIAL_ITERATIONS = 5
+TRIAL_CASES = 500
 
 
 @dataclass(frozen=True, kw_only=True)

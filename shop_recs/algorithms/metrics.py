@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -72,12 +73,10 @@ def ranking_metrics(ranks: Integers, cases: Integers, *, k: int) -> Metrics:
     }
 
 
-def top_items(scores: npt.NDArray[np.floating[Any]], k: int) -> Integers:
-    """`(c, k)` items of the `k` highest scores, best first; -1 where fewer items are ranked."""
-    k = min(k, scores.shape[1])
-    top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    values = np.take_along_axis(scores, top, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    best = np.take_along_axis(top, order, axis=1)
-    best[np.isneginf(np.take_along_axis(values, order, axis=1))] = -1
-    return best
+def listed(scores: npt.NDArray[np.floating[Any]], ks: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """`(len(ks), n_items)` which items are in the first `k` places of some case, however ties fall."""
+    n_cases, n_items = scores.shape
+    reach = min(max(ks) + 1, n_items)
+    best = np.full((n_cases, max(ks) + 1), -np.inf, dtype=scores.dtype)
+    best[:, :reach] = -np.sort(-np.partition(scores, n_items - reach, axis=1)[:, n_items - reach :], axis=1)
+    return np.stack([np.any(scores > best[:, [k]], axis=0) for k in ks])

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shop_recs.algorithms.base import Fitted
-from shop_recs.algorithms.metrics import ranking_metrics, target_ranks, top_items
+from shop_recs.algorithms.metrics import listed, ranking_metrics, target_ranks
 from shop_recs.algorithms.popular import Popular
 from shop_recs.algorithms.splits import Split, leave_one_out, split_by_time
 
@@ -105,16 +105,14 @@ class _Tally:
         self.ks = ks
         self.ranks: list[npt.NDArray[np.int64]] = []
         self.cases: list[npt.NDArray[np.int64]] = []
-        self.shown = {k: np.zeros(split.log.n_items, dtype=np.bool_) for k in ks}
+        self.shown = np.zeros((len(ks), split.log.n_items), dtype=np.bool_)
 
     def count(self, scores: npt.NDArray[np.float32], first: int, rows: npt.NDArray[np.int64]) -> None:
         """Rank the targets in `rows` of the split by the scores of the cases from `first` on."""
         cases = self.split.cases[rows]
         self.ranks.append(target_ranks(scores, cases - first, self.split.targets[rows]))
         self.cases.append(cases)
-        top = top_items(scores[np.unique(cases) - first], max(self.ks))
-        for k, shown in self.shown.items():
-            shown[top[:, :k][top[:, :k] >= 0]] = True
+        self.shown |= listed(scores[np.unique(cases) - first], self.ks)
 
     def metrics(self) -> dict[str, Any]:
         """The figures of what was counted, or nothing where no target was."""
@@ -124,7 +122,7 @@ class _Tally:
         ranks = np.concatenate(self.ranks)
         figures: dict[str, Any] = {"cases": int(cases[-1]) + 1, "targets": len(cases)}
         sellable = len(np.unique(self.split.train.items))
-        for k, shown in self.shown.items():
+        for k, shown in zip(self.ks, self.shown, strict=True):
             figures |= ranking_metrics(ranks, cases, k=k)
             figures[f"coverage_{k}"] = float(np.count_nonzero(shown) / sellable)
         return figures
