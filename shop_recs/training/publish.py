@@ -153,12 +153,12 @@ def clean_up() -> CleanedUp:
 
 
 def _index(version_id: int, fitted: Fitted, *, n_items: int, finds_similar: bool) -> None:
-    """Index many vectors for the inner product, and for the cosine where that ranks otherwise."""
+    """Index many vectors for the ways they are ranked; a list that is the same for everybody is scanned."""
     if n_items < settings.EXACT_BELOW:
         return
-    operators = ["vector_ip_ops"]
-    if finds_similar and not fitted.unit_norm:
-        operators.append("vector_cosine_ops")
+    by_angle = finds_similar and not fitted.unit_norm
+    by_inner_product = fitted.encoder.history_length > 0 or (finds_similar and fitted.unit_norm)
+    operators = ["vector_ip_ops"] * by_inner_product + ["vector_cosine_ops"] * by_angle
     partitions.index(version_id, dimensions=fitted.item_vectors.shape[1], operators=operators)
 
 

@@ -33,7 +33,7 @@ LOOK_SECONDS = 0.5
 CANCEL_SECONDS = 15.0
 """How long a cancelled process may take to end by itself."""
 DEATHS = 3
-"""After so many deaths a request that is delivered again is given up."""
+"""After so many failed runs a request that is delivered once more is given up."""
 
 
 def train(
@@ -75,7 +75,7 @@ def _answered(request: uuid.UUID) -> ModelVersion | None:
     if earlier.filter(cancel_requested=True, status=ModelVersion.Status.FAILED).exists():
         raise Superseded("This training was cancelled.")
     if earlier.filter(status=ModelVersion.Status.FAILED).count() >= DEATHS:
-        raise TrainingFailed(f"Given up: this training died {DEATHS} times with its worker.")
+        raise TrainingFailed(f"Given up after {DEATHS} runs that failed; the log of the worker may tell why.")
     return earlier.filter(status__in=[ModelVersion.Status.READY, ModelVersion.Status.RETIRED]).first()
 
 
@@ -151,7 +151,9 @@ def _describe(code: int) -> str:
 
 
 def _result(lease: Lease, code: int) -> ModelVersion:
-    version = ModelVersion.objects.get(pk=lease.version_id)
+    version = ModelVersion.objects.filter(pk=lease.version_id).first()
+    if version is None:
+        raise Superseded(f"Version {lease.version_id} was deleted while it was trained.")
     if code == Ending.NOT_ENOUGH_DATA:
         version.delete()
         raise NotEnoughInteractions(version.error)

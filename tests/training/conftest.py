@@ -97,7 +97,14 @@ def until() -> Callable[[Callable[[], Any]], Any]:
     return wait
 
 
-def store(algorithm: str, products: Sequence[Any], *, dimensions: int = 4, **fitted: Any) -> ModelVersion:
+def store(
+    algorithm: str,
+    products: Sequence[Any],
+    *,
+    dimensions: int = 4,
+    finds_similar: bool = True,
+    **fitted: Any,
+) -> ModelVersion:
     """Publish a version whose vectors say which it is: their last number is the version's id."""
     held = lease.acquire(algorithm)
     vectors = np.random.default_rng(held.version_id).random((len(products), dimensions), dtype=np.float32)
@@ -113,7 +120,7 @@ def store(algorithm: str, products: Sequence[Any], *, dimensions: int = 4, **fit
         held,
         Fitted(**learned),
         [product.pk for product in products],
-        finds_similar=True,
+        finds_similar=finds_similar,
         enter=lambda phase: None,
     )
     return ModelVersion.objects.get(pk=held.version_id)

@@ -14,18 +14,27 @@ from django.utils import timezone
 
 from shop_recs.algorithms import encoders
 from shop_recs.algorithms.base import NotEnoughData
+from shop_recs.algorithms.encoders.constant import ConstantEncoder
+from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from shop_recs.exceptions import NothingToPublish, Superseded
 from shop_recs.models import ActiveModel, EncoderArtefact, ItemVector, ModelVersion
 from shop_recs.training import lease, partitions, publish
 from tests.training.conftest import in_a_thread, orphans, served, store
 
 Status = ModelVersion.Status
+ONES = np.ones(4, dtype=np.float32)
 
 
 @pytest.fixture
 def shop(committed, make_product):
     """Six products, in a database that other connections see."""
     return [make_product(f"Product {number}") for number in range(6)]
+
+
+def fold_in():
+    """An encoder that answers every visitor in his own way."""
+    weights = {"alpha": 1.0, "half_life_days": 90.0, "step_decay": 1.0, "history_length": 20}
+    return FoldInEncoder(np.eye(4, dtype=np.float32), np.ones(8, dtype=np.float32), **weights)
 
 
 def indexes(version):
@@ -79,22 +88,26 @@ def test_few_products_are_ranked_without_an_index(shop, configure):
     assert indexes(store("als", shop)) == []
 
 
-def test_many_products_are_indexed_for_both_metrics(shop, configure):
+@pytest.mark.parametrize(
+    ("answers", "operators"),
+    [
+        ({}, ["vector_cosine_ops", "vector_ip_ops"]),
+        ({"unit_norm": True}, ["vector_ip_ops"]),
+        ({"finds_similar": False}, ["vector_ip_ops"]),
+        ({"encoder": ConstantEncoder(ONES)}, ["vector_cosine_ops"]),
+        ({"encoder": ConstantEncoder(ONES), "unit_norm": True}, ["vector_ip_ops"]),
+        ({"encoder": ConstantEncoder(ONES), "finds_similar": False}, []),
+    ],
+)
+def test_many_products_are_indexed_for_the_ways_they_are_ranked(shop, configure, answers, operators):
     configure(EXACT_BELOW=6)
-    assert sorted(indexes(store("als", shop))) == [
-        "hnsw (((vector)::vector(4)) vector_cosine_ops)",
-        "hnsw (((vector)::vector(4)) vector_ip_ops)",
-    ]
-
-
-def test_vectors_of_length_one_need_one_index(shop, configure):
-    configure(EXACT_BELOW=6)
-    assert len(indexes(store("als", shop, unit_norm=True))) == 1
+    version = store("als", shop, **({"encoder": fold_in()} | answers))
+    assert sorted(indexes(version)) == [f"hnsw (((vector)::vector(4)) {operator})" for operator in operators]
 
 
 def test_a_ranking_of_a_pinned_version_uses_its_index(shop, configure):
     configure(EXACT_BELOW=6)
-    version = store("als", shop)
+    version = store("als", shop, encoder=fold_in())
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(

@@ -234,11 +234,11 @@ def test_a_cancelled_request_does_not_begin_again(log, plugins):
         runner.train("counting", request=request)
 
 
-def test_a_request_that_died_three_times_is_given_up(log, plugins):
+def test_a_request_that_failed_three_times_is_given_up(log, plugins):
     request = uuid.uuid4()
     for _ in range(3):
         ModelVersion.objects.create(algorithm="counting", lease=request, status=Status.FAILED)
-    with pytest.raises(TrainingFailed, match="died 3 times"):
+    with pytest.raises(TrainingFailed, match="Given up after 3 runs"):
         runner.train("counting", request=request)
 
 
