@@ -45,10 +45,6 @@ class Sequences:
         """How many events follow another one of the same shopper."""
         return int(np.maximum(self.stops - self.starts - 1, 0).sum())
 
-    def before(self, stops: Rows) -> Sequences:
-        """The same log, each shopper's history ending earlier."""
-        return Sequences(self.items, self.kinds, self.gaps, self.weights, self.starts, stops, self.vocabulary)
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -95,7 +91,7 @@ def windows(sequences: Sequences, *, length: int, rng: np.random.Generator) -> t
     """Every position that has a next event, in windows of at most `length`.
 
     A history longer than that is cut at a random phase, so that over the epochs every event is seen with much
-    of its past and at every distance from the window's end.
+    of its past.
 
     Returns:
         First row and length of each window.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from shop_recs.algorithms.sequence.options import SequenceOptions
 from shop_recs.algorithms.sequence.state import restore, state_of
 from shop_recs.algorithms.sequence.trainer import Outcome, Trainer
 from shop_recs.algorithms.sequence.validation import hold_out
-
-logger = logging.getLogger(__name__)
 
 MINIMUM_TARGETS = 100
 RESUMED_PART = 0.2

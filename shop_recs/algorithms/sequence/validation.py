@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from shop_recs.algorithms.sequence.batches import Rows, Sequences, batch_of
 from shop_recs.algorithms.sequence.model import SequenceModel
 
-USERS_AT_ONCE = 256
+USERS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def hold_out(
     chosen = np.sort(rng.choice(eligible, size=size, replace=False))
     stops = sequences.stops.copy()
     stops[chosen] -= 1
-    return sequences.before(stops), HeldOut(sequences, chosen)
+    return replace(sequences, stops=stops), HeldOut(sequences, chosen)
 
 
 @torch.inference_mode()
@@ -63,10 +63,9 @@ def ndcg(model: SequenceModel, held_out: HeldOut, *, length: int, k: int = 10) -
 
 
 def _chunks(held_out: HeldOut) -> Iterator[Rows]:
-    log = held_out.sequences
-    by_length = held_out.users[
-        np.argsort(log.stops[held_out.users] - log.starts[held_out.users], kind="stable")
-    ]
+    """The shoppers in groups of about equally long histories."""
+    lengths = (held_out.sequences.stops - held_out.sequences.starts)[held_out.users]
+    by_length = held_out.users[np.argsort(lengths, kind="stable")]
     yield from np.array_split(by_length, -(-len(by_length) // USERS_AT_ONCE))
 
 
