@@ -23,22 +23,22 @@ class Card:
 
 def card(product: Any) -> Card:
     """The card of a product, by `SHOP_RECS["PRODUCT_FIELDS"]` and its `get_absolute_url()`."""
+    fields = settings.PRODUCT_FIELDS
     locate = getattr(product, "get_absolute_url", None)
     return Card(
-        title=title(product),
+        title=str(_value(product, fields["title"]) or product),
         url=_safe(locate()) if locate else None,
-        image=_safe(_address(_part(product, "image"))),
-        price=_part(product, "price"),
+        image=_safe(_address(_value(product, fields["image"]))),
+        price=_value(product, fields["price"]),
     )
 
 
 def title(product: Any) -> str:
     """The product's title, or how it prints itself where it has none."""
-    return str(_part(product, "title") or product)
+    return str(_value(product, settings.PRODUCT_FIELDS["title"]) or product)
 
 
-def _part(product: Any, part: str) -> Any:
-    name = settings.PRODUCT_FIELDS[part]
+def _value(product: Any, name: str | None) -> Any:
     value = getattr(product, name, None) if name else None
     return value() if callable(value) else value
 

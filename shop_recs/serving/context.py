@@ -66,6 +66,12 @@ class ActiveVersion:
             raise ValueError(f"its vectors do not have {self.dimensions} dimensions")
         return rows["vector"].astype(np.float32)
 
+    @cached_property
+    def units(self) -> npt.NDArray[np.float32]:
+        """`vectors` at length 1."""
+        units: npt.NDArray[np.float32] = self.vectors / np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        return units
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -109,6 +115,9 @@ _EVENTS_OF_PRODUCTS = """
     FROM unnest(%(products)s::{key_type}[]) WITH ORDINALITY AS seed(product_id, place)
 """
 
+# A subquery, since the planner would rather join the whole catalogue than look up the few.
+_TITLE = "(SELECT {title}::text FROM {table} AS product WHERE product.{key} = recent.product_id)"
+
 # One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
 # vectors as bytes, which numpy reads without parsing text. An encoder comes only where this process
 # does not hold it yet. All of it comes from one snapshot, so a publish cannot mix versions.
@@ -117,7 +126,7 @@ _CONTEXT = """
         SELECT recent.product_id, recent.kind, {title} AS title,
                greatest(extract(epoch FROM clock_timestamp() - recent.occurred_at), 0) AS seconds,
                row_number() OVER (ORDER BY recent.occurred_at, recent.id) - 1 AS place
-        FROM ({events}) AS recent {title_join}
+        FROM ({events}) AS recent
     ),
     history AS (
         SELECT array_agg(product_id ORDER BY place) AS products, array_agg(kind ORDER BY place) AS kinds,
@@ -160,8 +169,7 @@ def of_products(keys: Sequence[Any], *, using: str) -> Context:
 
 def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
     connection = connections[using]
-    title, title_join = _title(connection)
-    statement = _CONTEXT.format(events=events, title=title, title_join=title_join)
+    statement = _CONTEXT.format(events=events, title=_title(connection))
     always = {"ladder": list(settings.LADDER), "held": encoding.held()}
     with connection.cursor() as cursor:
         cursor.execute(statement, {**parameters, **always})
@@ -181,14 +189,13 @@ def _version(row: Sequence[Any]) -> ActiveVersion:
     return version
 
 
-def _title(connection: BaseDatabaseWrapper) -> tuple[str, str]:
-    """SQL of the products' titles and the join that brings them; nothing where the title is no column."""
+def _title(connection: BaseDatabaseWrapper) -> str:
+    """SQL of an event's product title; nothing where the title is no column."""
     model, quote = get_product_model(), connection.ops.quote_name
-    name = settings.PRODUCT_FIELDS["title"]
     columns = {field.name: str(field.column) for field in model._meta.local_concrete_fields}
-    if name not in columns:
-        return "NULL::text", ""
-    join = (
-        f"LEFT JOIN {quote(model._meta.db_table)} AS product ON product.{quote(str(model._meta.pk.column))}"
+    column = columns.get(str(settings.PRODUCT_FIELDS["title"]))
+    if column is None:
+        return "NULL::text"
+    return _TITLE.format(
+        title=quote(column), table=quote(model._meta.db_table), key=quote(str(model._meta.pk.column))
     )
-    return f"product.{quote(columns[name])}::text", f"{join} = recent.product_id"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
-import numpy as np
 from django.utils.functional import Promise, lazy
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving.cards import title
-from shop_recs.serving.context import Context, Event
-from shop_recs.serving.ladder import Floats, Rung
+from shop_recs.serving.context import ActiveVersion, Context, Event
+from shop_recs.serving.ladder import Floats
 from shop_recs.serving.retrieve import Row
 
 BECAUSE = {
@@ -33,6 +33,9 @@ THIS = {
     Kind.CART: _("you put this into your cart"),
     Kind.PURCHASE: _("you bought this"),
 }
+
+Reason = tuple[Promise | str, Any]
+"""Words and the product that they name, or None."""
 
 _title_of = lazy(title, str)
 
@@ -65,7 +68,7 @@ class Recommendations(list[Any]):
         version: the model version behind that rung, or None.
     """
 
-    def __init__(self, rows: Sequence[Row], reasons: Iterable[tuple[Promise | str, Any]]) -> None:
+    def __init__(self, rows: Sequence[Row], reasons: Iterable[Reason]) -> None:
         super().__init__(row.product for row in rows)
         self.id = uuid.uuid4()
         self.rung = _source(rows[0]) if rows else "nothing"
@@ -78,40 +81,43 @@ def explained(
     rows: Sequence[Row], context: Context, *, similar_to: Mapping[Any, Any] | None = None
 ) -> Recommendations:
     """The list of these rows; with `similar_to`, the seeds by key, its reasons speak of likeness."""
-    return Recommendations(rows, [_reason(row, context, similar_to) for row in rows])
+    # Several products of a list have the same reason, so each event's product is made once.
+    because = cache(_because) if similar_to is None else partial(_alike, seeds=similar_to)
+    return Recommendations(rows, [_reason(row, context, because) for row in rows])
 
 
 def _source(row: Row) -> str:
     return row.rung.version.algorithm if row.rung else "newest"
 
 
-def _reason(row: Row, context: Context, similar_to: Mapping[Any, Any] | None) -> tuple[Promise | str, Any]:
+def _reason(row: Row, context: Context, because: Callable[[Event], Reason]) -> Reason:
     if row.rung is None:
         return _("new in the shop"), None
     if row.vector is None:
         return _("popular right now"), None
-    event = _nearest(row.vector, row.rung, context)
-    if similar_to is None:
-        this = event.product == row.product.pk
-        words, product = (THIS if this else BECAUSE)[Kind(event.kind)], _product(event)
-    else:
-        words, product = _("similar to {title}"), similar_to[event.product]
-    reason: Promise = format_lazy(words, title=_title_of(product))
-    return reason, product
+    event = _nearest(row.vector, row.rung.version, context)
+    if event.product == row.product.pk:
+        return THIS[Kind(event.kind)], row.product
+    return because(event)
 
 
-def _nearest(vector: Floats, rung: Rung, context: Context) -> Event:
+def _nearest(vector: Floats, version: ActiveVersion, context: Context) -> Event:
     """The event whose product is most like the recommended one; of equals the latest."""
-    lengths = np.linalg.norm(rung.version.vectors, axis=1)
-    likeness = rung.version.vectors @ vector / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return context.events_in(rung.version)[::-1][int(likeness[::-1].argmax())]
+    latest_first = (version.units @ vector)[::-1]
+    return context.events[version.places[-1 - int(latest_first.argmax())]]
 
 
-def _product(event: Event) -> Any:
-    """The event's product with its key and title; whatever else is asked of it is loaded then."""
+def _alike(event: Event, *, seeds: Mapping[Any, Any]) -> Reason:
+    seed = seeds[event.product]
+    return format_lazy(_("similar to {title}"), title=_title_of(seed)), seed
+
+
+def _because(event: Event) -> Reason:
+    """What the shopper did, with a product that has its key and title; the rest is loaded when asked for."""
     model = get_product_model()
     fields = {model._meta.pk.attname: event.product}
     if event.title is not None:
         fields[str(settings.PRODUCT_FIELDS["title"])] = event.title
     loaded = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
-    return model.from_db(None, loaded, [fields[name] for name in loaded])
+    product = model.from_db(None, loaded, [fields[name] for name in loaded])
+    return format_lazy(BECAUSE[Kind(event.kind)], title=_title_of(product)), product

@@ -88,7 +88,6 @@ def _averaged(context: Context, version: ActiveVersion) -> Rung | None:
         return rung if rung and not rung.personal else None
     if not len(version.places):
         return None
-    units = version.vectors / np.linalg.norm(version.vectors, axis=1, keepdims=True)
-    mean: Floats = units.mean(axis=0)
+    mean: Floats = version.units.mean(axis=0)
     # Inner products rank unit vectors as angles do, so a version of these needs only one index.
     return Rung(version, mean, by_angle=not version.unit_norm, personal=True) if mean.any() else None

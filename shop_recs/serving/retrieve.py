@@ -58,15 +58,14 @@ class SearchOn(Func):
 
 def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
     """The products nearest to the rung's query vector; what has no vector there is not among them."""
-    ranked = products.filter(shop_recs_vectors__version=rung.version.id)
     indexed = _has_index(products, rung)
-    ranked = _measured(ranked, rung, "shop_recs_vectors__vector", 0, indexed=indexed)
+    # The index gives its own order alone; any further key would sort the whole catalogue.
     order = [F(f"{DISTANCE}_0").asc()]
-    if indexed:
-        # The index gives its own order alone; any further key would sort the whole catalogue.
-        ranked = ranked.filter(SearchOn())
-    else:
+    if not indexed:
         order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
+    ranked = products.filter(*[SearchOn()] * indexed, shop_recs_vectors__version=rung.version.id).annotate(
+        **_measures(rung, "shop_recs_vectors__vector", 0, indexed=indexed)
+    )
     return [_row(product, [rung]) for product in in_order(ranked, order)[:limit]]
 
 
@@ -77,7 +76,7 @@ def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, 
     for number, rung in enumerate(rungs):
         vectors, of_version = f"_shop_recs_{number}", Q(shop_recs_vectors__version=rung.version.id)
         ranked = ranked.annotate(**{vectors: FilteredRelation("shop_recs_vectors", condition=of_version)})
-        ranked = _measured(ranked, rung, f"{vectors}__vector", number)
+        ranked = ranked.annotate(**_measures(rung, f"{vectors}__vector", number))
         order += _by_category(rung, products, context)
         order.append(F(f"{DISTANCE}_{number}").asc(nulls_last=True))
     if all(rung.personal for rung in rungs):
@@ -139,12 +138,12 @@ def _category(model: type[Model]) -> str | None:
     return name if name in {field.name for field in model._meta.concrete_fields} else None
 
 
-def _measured(
-    products: QuerySet[Any], rung: Rung, vector: str, number: int, *, indexed: bool = False
-) -> QuerySet[Any]:
-    """`products` with their distance by the rung and, for explaining it, their vector."""
-    products = products.annotate(**{f"{DISTANCE}_{number}": distance(rung, vector, indexed=indexed)})
-    return products.annotate(**{f"{VECTOR}_{number}": F(vector)}) if rung.personal else products
+def _measures(rung: Rung, vector: str, number: int, *, indexed: bool = False) -> dict[str, Any]:
+    """Annotations: the distance by the rung and, for explaining it, the product's vector."""
+    measures: dict[str, Any] = {f"{DISTANCE}_{number}": distance(rung, vector, indexed=indexed)}
+    if rung.personal:
+        measures[f"{VECTOR}_{number}"] = F(vector)
+    return measures
 
 
 def _row(product: Any, rungs: Sequence[Rung]) -> Row:

@@ -74,8 +74,12 @@ def load(version_id: int, product_keys: Sequence[Any], vectors: npt.NDArray[np.f
 def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None:
     """Build one HNSW index per operator class (`"vector_ip_ops"`, `"vector_cosine_ops"`).
 
-    A query uses it where it orders by the same cast: `vector::vector(dimensions)`.
+    A query uses it where it orders by the same cast: `vector::vector(dimensions)`. Vectors of one dimension have
+    only one order, so that a plain index holds it: a graph over them loses its way as soon as a filter turns the
+    first ones down.
     """
+    if dimensions == 1:
+        return _execute("CREATE INDEX ON {table} ((vector <#> '[1]'::vector))", version_id)
     with connection.cursor() as cursor:
         # A second worker would take the processor from the shop: tail latency grew fourfold with two.
         cursor.execute("SELECT set_config('max_parallel_maintenance_workers', '0', true)")

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, EncoderArtefact, Kind, ModelVersion
-from tests.serving.versions import publish_vectors
+from tests.serving.versions import publish_popularity, publish_vectors
 
 SIZE = 25_000
 
@@ -27,9 +27,12 @@ def catalogue(django_db_setup, django_db_blocker):
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {model._meta.db_table}")
         version = publish_vectors("als", products, clustered(), indexed=True)
+        popular = publish_popularity(products, np.arange(SIZE) * 7919 % SIZE + 1, indexed=True)
         yield products, version
         with connection.cursor() as cursor:
-            cursor.execute(f"DROP TABLE shop_recs_itemvector_{version.pk}")
+            cursor.execute(
+                f"DROP TABLE shop_recs_itemvector_v{version.pk}, shop_recs_itemvector_v{popular.pk}"
+            )
         for rows in (ActiveModel.objects, EncoderArtefact.objects, ModelVersion.objects, model.objects):
             rows.all()._raw_delete("default")
 
@@ -42,7 +45,7 @@ def clustered() -> np.ndarray:
 
 
 def ranking_of(captured) -> str:
-    (ranking,) = [query["sql"] for query in captured if "::vector(16)" in query["sql"]]
+    (ranking,) = [query["sql"] for query in captured if query["sql"].endswith(("LIMIT 12", "LIMIT 20"))]
     return ranking
 
 
@@ -64,14 +67,24 @@ def test_recommendations_come_from_the_index(catalogue, shopper):
         recs = recommended_for_you(shopper, products=products)
     assert len(captured) == 2
     assert len(recs) == 12
-    assert re.search(r"Index Scan using shop_recs_itemvector_\d+_vector_idx\b", plan_of(captured))
+    assert re.search(r"Index Scan using shop_recs_itemvector_v\d+_vector_idx\b", plan_of(captured))
 
 
 def test_similar_items_come_from_the_index_of_angles(db, catalogue):
     with CaptureQueriesContext(connection) as captured:
         recs = similar_items(catalogue[0][7])
     assert {int(product.name.split()[1]) % 50 for product in recs} == {7}
-    assert re.search(r"Index Scan using shop_recs_itemvector_\d+_vector_idx1\b", plan_of(captured))
+    assert re.search(r"Index Scan using shop_recs_itemvector_v\d+_vector_idx1\b", plan_of(captured))
+
+
+def test_popular_products_come_from_an_index_too(catalogue, request_of):
+    rare = get_product_model().objects.filter(price=33)
+    recs = recommended_for_you(request_of(), products=rare)
+    best = sorted((number for number in range(SIZE) if number % 100 == 33), key=lambda n: -(n * 7919 % SIZE))
+    assert [int(product.name.split()[1]) for product in recs] == best[:12]
+    with CaptureQueriesContext(connection) as captured:
+        recommended_for_you(request_of())
+    assert re.search(r"Index Scan using shop_recs_itemvector_v\d+_expr_idx\b", plan_of(captured))
 
 
 def test_the_index_finds_what_an_exact_scan_finds(catalogue, shopper, settings):

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from django.db import connection
 
 from shop_recs.algorithms.encoders import Encoder
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.training import partitions
 
-COLUMNS = "shop_recs_itemvector (product_id, version_id, vector)"
+OPERATORS = ("vector_ip_ops", "vector_cosine_ops")
 
 
 def publish_vectors(
@@ -37,12 +37,11 @@ def publish_vectors(
         finds_similar=finds_similar,
         unit_norm=unit_norm,
     )
-    make_partition(version)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {COLUMNS} FROM STDIN") as copy:
-        for product, vector in zip(products, vectors, strict=True):
-            copy.write_row((product.pk, version.pk, str(vector.tolist())))
+    partitions.create(version.pk)
+    partitions.load(version.pk, [product.pk for product in products], vectors)
     if indexed:
-        build_index(version)
+        partitions.index(version.pk, dimensions=vectors.shape[1], operators=OPERATORS)
+    partitions.attach(version.pk)
     content = (encoder or fold_in(vectors)).dumps()
     EncoderArtefact.objects.create(
         version=version,
@@ -54,7 +53,9 @@ def publish_vectors(
     return version
 
 
-def publish_popularity(products: Sequence[Any], scores: Sequence[float] | None = None) -> ModelVersion:
+def publish_popularity(
+    products: Sequence[Any], scores: Sequence[float] | None = None, *, indexed: bool = False
+) -> ModelVersion:
     """A `popular` version; without scores the first product is the most popular."""
     scores = list(range(len(products), 0, -1)) if scores is None else list(scores)
     return publish_vectors(
@@ -63,6 +64,7 @@ def publish_popularity(products: Sequence[Any], scores: Sequence[float] | None =
         np.array(scores, dtype=np.float32)[:, None],
         encoder=ConstantEncoder(np.ones(1, dtype=np.float32)),
         finds_similar=False,
+        indexed=indexed,
     )
 
 
@@ -77,23 +79,3 @@ def fold_in(vectors: np.ndarray) -> FoldInEncoder:
         step_decay=0.9,
         history_length=50,
     )
-
-
-def make_partition(version: ModelVersion) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE TABLE shop_recs_itemvector_{version.pk} "
-            f"PARTITION OF shop_recs_itemvector FOR VALUES IN ({version.pk})"
-        )
-
-
-def build_index(
-    version: ModelVersion, operators: Sequence[str] = ("vector_ip_ops", "vector_cosine_ops")
-) -> None:
-    table = f"shop_recs_itemvector_{version.pk}"
-    with connection.cursor() as cursor:
-        for operator in operators:
-            cursor.execute(
-                f"CREATE INDEX ON {table} USING hnsw ((vector::vector({version.dimensions})) {operator})"
-            )
-        cursor.execute(f"ANALYZE {table}")
