@@ -275,6 +275,30 @@ def test_a_file_of_another_encoding_or_format_is_told_apart(tmp_path, products):
             run(tmp_path / name)
 
 
+def test_a_column_of_a_type_that_names_nothing_is_told(tmp_path, products):
+    rows = [row | {"user": [1, 2]} for row in rows_for(products)]
+    with pytest.raises(CommandError, match="has a type that its role cannot have"):
+        run(write(tmp_path / "log.parquet", rows))
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_sees_how_far_it_is(tmp_path, products):
+    path = write(tmp_path / "log.parquet", rows_for(products, 20))
+    terminal, pipe = Terminal(), io.StringIO()
+    run(path, batch=5, stderr=terminal)
+    assert "███████░" in terminal.getvalue()
+    assert "  25%  5 rows" in terminal.getvalue()
+    assert terminal.getvalue().endswith("100%  20 rows\n")
+    run(path, stderr=pipe)
+    assert pipe.getvalue() == ""
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_killed_import_goes_on_where_it_stopped(tmp_path, products, suffix):

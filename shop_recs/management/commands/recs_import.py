@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser
 from pathlib import Path
@@ -80,7 +79,7 @@ class Command(BaseCommand):
                 batch=options["batch"],
                 restart=options["restart"],
                 errors_to=options["errors_to"],
-                on_progress=self._show_progress if sys.stderr.isatty() else None,
+                on_progress=self._show_progress if self.stderr.isatty() else None,
             )
         except ShopRecsError as error:
             raise CommandError(str(error)) from error

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from shop_recs.tracking.importing.plan import Plan
+from shop_recs.tracking.importing.plan import Plan, WrongInput
 from shop_recs.tracking.importing.readers import Chunk
 from shop_recs.tracking.record import MAX_PRICE, MAX_QUANTITY
 
@@ -52,8 +52,21 @@ def normalise(chunk: Chunk, plan: Plan) -> tuple[pa.Table, dict[int, str]]:
 
     The table has the columns row (the position in the chunk), visitor, product, kind, occurred_at, and of
     quantity, unit_price, order_reference and line those that the file has.
+
+    Raises:
+        WrongInput: a column is of a type that its role cannot have.
     """
     refusals = Refusals(len(chunk.lines))
+    try:
+        columns = _columns(chunk, plan, refusals)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise WrongInput(
+            f"A column of {plan.path.name} has a type that its role cannot have: {error}"
+        ) from error
+    return pa.table(columns).filter(pa.array(refusals.kept())), refusals.reasons
+
+
+def _columns(chunk: Chunk, plan: Plan, refusals: Refusals) -> dict[str, pa.Array]:
     columns = {
         "row": pa.array(np.arange(refusals.rows)),
         "visitor": _required_text(chunk, "visitor", refusals),
@@ -64,7 +77,7 @@ def normalise(chunk: Chunk, plan: Plan) -> tuple[pa.Table, dict[int, str]]:
     for role, (name, read) in _OPTIONAL.items():
         if role in chunk.columns:
             columns[name] = read(chunk, role, refusals)
-    return pa.table(columns).filter(pa.array(refusals.kept())), refusals.reasons
+    return columns
 
 
 def as_text(values: pa.Array) -> pa.Array:
