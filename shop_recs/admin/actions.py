@@ -85,7 +85,7 @@ def _require(request: HttpRequest, permission: str) -> None:
 def _ask(
     request: HttpRequest, site: AdminSite, title: str, question: str, version: ModelVersion
 ) -> TemplateResponse:
-    request.current_app = site.name  # type: ignore[attr-defined]
+    request.current_app = site.name
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": title,

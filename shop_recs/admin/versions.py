@@ -29,11 +29,7 @@ TEMPLATES = "admin/shop_recs/modelversion"
 class ModelVersionAdmin(ReadOnlyAdmin):
     """One row per training run, and the few things a person may do about them."""
 
-    list_display = [
-        "__str__", "state", "ndcg_all", "ndcg_discovery", "popular", "history", "interactions",
-        "created_at", "finished_at",
-    ]  # fmt: skip
-    list_filter = ["algorithm", "status"]
+    list_display = ["__str__", "state", "ndcg_all", "ndcg_discovery", "interactions", "times"]
     fieldsets = [
         (None, {"fields": ["algorithm", "state", "error", "created_at", "finished_at"]}),
         (_("Quality"), {"fields": ["comparison"]}),
@@ -69,24 +65,20 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("NDCG@10, all"))
     def ndcg_all(self, version: Any) -> SafeString:
-        return _beside_active(version, "all")
+        return _ndcg(version, "all")
 
     @admin.display(description=_("NDCG@10, discovery"))
     def ndcg_discovery(self, version: Any) -> SafeString:
-        return _beside_active(version, "discovery")
-
-    @admin.display(description=_("popular: all / discovery"))
-    def popular(self, version: Any) -> str:
-        return _baseline(version, "popular")
-
-    @admin.display(description=_("own history: all / discovery"))
-    def history(self, version: Any) -> str:
-        return _baseline(version, "history")
+        return _ndcg(version, "discovery")
 
     @admin.display(description=_("interactions"), ordering="interaction_count")
     def interactions(self, version: Any) -> int | None:
         count: int | None = version.interaction_count
         return count
+
+    @admin.display(description=_("started, finished"), ordering="created_at")
+    def times(self, version: Any) -> SafeString:
+        return _fragment("times", version=version)
 
     @admin.display(description=_("on the last part of the log"))
     def comparison(self, version: Any) -> SafeString:
@@ -166,18 +158,20 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return [*own, *super().get_urls()]
 
 
-def _beside_active(version: Any, part: str) -> SafeString:
-    """NDCG@10, and by how much it differs from the active version."""
-    value = quality.metric(version.metrics, "model", part, "ndcg@10")
+def _ndcg(version: Any, part: str) -> SafeString:
+    """NDCG@10, by how much it differs from the active version, and what the baselines reach."""
+    value, popular, history = (
+        quality.metric(version.metrics, who, part, "ndcg@10") for who in ("model", "popular", "history")
+    )
     active = quality.metric(version.active_metrics, "model", part, "ndcg@10")
-    if version.active_id == version.pk:
-        active = None
-    return _fragment("metric", value=quality.decimal(value), difference=quality.difference(value, active))
-
-
-def _baseline(version: Any, who: str) -> str:
-    parts = (quality.metric(version.metrics, who, part, "ndcg@10") for part in quality.PARTS)
-    return " / ".join(quality.decimal(value) for value in parts)
+    is_active = version.active_id == version.pk
+    return _fragment(
+        "metric",
+        value=quality.decimal(value),
+        difference="" if is_active else quality.difference(value, active),
+        popular=quality.decimal(popular),
+        history=quality.decimal(history),
+    )
 
 
 def _pretty(value: Any) -> SafeString:
