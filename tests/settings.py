@@ -77,3 +77,4 @@ if PROJECT == "later":
 SHOP_RECS |= json.loads(os.environ.get("SHOP_RECS_TEST_SETTINGS", "{}"))
 
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL", "memory://")
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1

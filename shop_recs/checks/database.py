@@ -40,7 +40,7 @@ START_ANEW = (
 def check_extension(
     app_configs: AppConfigs, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Messages:
-    """E013, W002, W003: pgvector is there, or can be made, and is new enough."""
+    """E012, W002, W003: pgvector is there, or can be made, and is new enough."""
     return [problem for connection in _ours(databases) for problem in _extension_problems(connection)]
 
 
@@ -48,7 +48,7 @@ def check_extension(
 def check_product_column(
     app_configs: AppConfigs, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Messages:
-    """E014, E015: the tables still refer to the product that the settings name.
+    """E013, E014: the tables still refer to the product that the settings name.
 
     Our foreign keys have no database constraint, so nothing else would notice: the log would quietly be about
     the products of another table.
@@ -71,10 +71,10 @@ def _extension_problems(connection: BaseDatabaseWrapper) -> Messages:
     where = f"the database {connection.alias!r}"
     if installed is None and available is None:
         hint = "Install pgvector 0.8.4 or newer on the server (package postgresql-17-pgvector, for example)."
-        return [Error(f"The server of {where} has no pgvector.", hint=hint, id="shop_recs.E013")]
+        return [Error(f"The server of {where} has no pgvector.", hint=hint, id="shop_recs.E012")]
     if installed is None and migrated:
         hint = "Run in that database, as a superuser or whoever may: CREATE EXTENSION vector;"
-        return [Error(f"The extension vector is missing in {where}.", hint=hint, id="shop_recs.E013")]
+        return [Error(f"The extension vector is missing in {where}.", hint=hint, id="shop_recs.E012")]
     if installed is None and not may_create:
         problem = f"The extension vector is missing in {where}, and this role may not create it."
         hint = "Before migrate, have a database administrator run in that database: CREATE EXTENSION vector;"
@@ -105,7 +105,7 @@ def _product_problems(connection: BaseDatabaseWrapper) -> Messages:
                 f'but SHOP_RECS["PRODUCT_MODEL"] is now {product.label}, whose table is {product.db_table}.',
                 hint="Set it back. If that table was only renamed, say so: COMMENT ON COLUMN "
                 f"{Interaction._meta.db_table}.product_id IS '{product.db_table}'; {START_ANEW}",
-                id="shop_recs.E014",
+                id="shop_recs.E013",
             )
         ]
     if type_here != type_there:
@@ -114,7 +114,7 @@ def _product_problems(connection: BaseDatabaseWrapper) -> Messages:
                 f"The key of {product.label} is now {type_there}, but the log refers to it as {type_here}.",
                 hint="Change both columns named product_id in a migration of your own "
                 f"(shop_recs_interaction, shop_recs_itemvector). {START_ANEW}",
-                id="shop_recs.E015",
+                id="shop_recs.E014",
             )
         ]
     return []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery import current_app
 from django.conf import settings as django_settings
-from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import Error, Warning, register
 from django.db import connections, router
 from django.middleware.cache import FetchFromCacheMiddleware
@@ -14,8 +14,7 @@ from django.utils.module_loading import import_string
 from shop_recs.checks.settings import AppConfigs, Messages
 from shop_recs.middleware import VisitorMiddleware
 from shop_recs.models import Interaction
-
-VISITOR = '"shop_recs.middleware.VisitorMiddleware"'
+from shop_recs.training.worker_settings import celery_warnings
 
 
 @register()
@@ -36,26 +35,17 @@ def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 @register()
 def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
-    """E011, E012, W001: every view knows the visitor and his user, and no page cache answers for it."""
-    visitor = _position(VisitorMiddleware)
-    if visitor is None:
-        return [
-            Error(
-                "VisitorMiddleware is not installed: nobody is recognised and nothing is recorded.",
-                hint=f"Add {VISITOR} to MIDDLEWARE, after AuthenticationMiddleware.",
-                id="shop_recs.E011",
-            )
-        ]
+    """E011, W001: visitors are recognised, and no page cache answers with somebody's recommendations."""
     problems: Messages = []
-    if visitor < (_position(AuthenticationMiddleware) or 0):
+    if not _installed(VisitorMiddleware):
         problems.append(
             Error(
-                "VisitorMiddleware comes before AuthenticationMiddleware, so it cannot know the user.",
-                hint=f"Move {VISITOR} below AuthenticationMiddleware in MIDDLEWARE.",
-                id="shop_recs.E012",
+                "VisitorMiddleware is not installed: no visitor is recognised on his next page.",
+                hint='Add "shop_recs.middleware.VisitorMiddleware" to MIDDLEWARE.',
+                id="shop_recs.E011",
             )
         )
-    if _position(FetchFromCacheMiddleware) is not None:
+    if _installed(FetchFromCacheMiddleware):
         problems.append(
             Warning(
                 "The cache middleware keeps whole pages, and with them what was recommended to one visitor.",
@@ -67,13 +57,24 @@ def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     return problems
 
 
-def _position(middleware: type) -> int | None:
-    """The place of a middleware, or of a subclass of it, in the settings."""
-    for position, path in enumerate(django_settings.MIDDLEWARE):
+@register()
+def check_worker(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """W004: Celery, where the project has an application of it, is set up for tasks that take minutes."""
+    if current_app.main == "default":
+        return []
+    return [
+        Warning(sentence, hint="docs/operations.md explains the settings of the worker.", id="shop_recs.W004")
+        for sentence in celery_warnings(current_app)
+    ]
+
+
+def _installed(middleware: type) -> bool:
+    """Whether the settings name a middleware or a subclass of it."""
+    for path in django_settings.MIDDLEWARE:
         try:
             found = import_string(path)
         except ImportError:
             continue  # Django itself reports it when it loads the middleware
         if isinstance(found, type) and issubclass(found, middleware):
-            return position
-    return None
+            return True
+    return False
