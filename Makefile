@@ -58,8 +58,11 @@ migrations: $(VENV)/.dev
 			$(BIN)/python -m django makemigrations --check --dry-run || exit 1; \
 	done
 
+real: export DEMO_FOLDER = .demo/real
+real: export DEMO_EPOCHS = 30
 real: $(VENV)/.demo
-	@$(BIN)/python manage.py real
+	@DEMO_DATABASE=real_retail $(BIN)/python manage.py real retail
+	@DEMO_DATABASE=real_tmall $(BIN)/python manage.py real tmall
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.pages

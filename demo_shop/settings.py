@@ -47,13 +47,18 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "demo_shop.middleware.content_security_policy",
 ]
-SHOP_RECS = {  # shop_recs 3: the product; the other two lines say what may be shown and what is in the cart
-    "PRODUCT_MODEL": "shop.Product",
+SHOP_RECS = {
+    "PRODUCT_MODEL": "shop.Product",  # shop_recs 3: all that is required here
+    # What may be shown, what is in the cart, and how prices read.
     "AVAILABLE": {"is_active": True, "stock__gt": 0},
     "CART": "demo_shop.cart.product_keys",
+    "PRODUCT_FIELDS": {"price": "price_tag"},
     # For the demo alone: it should be up within two minutes, a shop that trains at night leaves this out.
     "ALGORITHMS": {
-        "sasrec": {"BACKEND": "shop_recs.algorithms.sasrec.SASRec", "OPTIONS": {"max_epochs": 6}},
+        "sasrec": {
+            "BACKEND": "shop_recs.algorithms.sasrec.SASRec",
+            "OPTIONS": {"max_epochs": int(os.environ.get("DEMO_EPOCHS", 6))},
+        },
     },
 }
 # shop_recs 4 is a line in urls.py, 5 and 6 are the tags in templates/shop/product.html.
@@ -100,6 +105,7 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "control_folder": str(CONTROL),
     }
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULE = {
     "retrain every night": {"task": "shop_recs.tasks.train_all", "schedule": crontab(hour=3, minute=30)},
     "clean up every hour": {"task": "shop_recs.tasks.clean_up", "schedule": crontab(minute=10)},

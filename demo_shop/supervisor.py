@@ -29,7 +29,7 @@ class Supervisor:
     def start(self, name: str, *command: str, stop_by: signal.Signals = signal.SIGTERM) -> None:
         """Run `command`, out of reach of the terminal's Ctrl-C: the order of stopping is ours."""
         self.logs.mkdir(parents=True, exist_ok=True)
-        with self._log(name).open("wb") as log:
+        with self._log(name).open("ab") as log:
             child = subprocess.Popen(  # noqa: S603
                 command,
                 env=self.environment,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.e2e.running import RunningShop, drop_database
+from tests.e2e.running import RunningShop, new_shop
 
 USER_AGENT = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
@@ -32,22 +30,14 @@ CHROMIUM_OPTIONS = [
 @pytest.fixture(scope="session")
 def shop() -> Iterator[RunningShop]:
     """A small demo shop, seeded, trained and served by `manage.py demo`."""
-    folder = Path(tempfile.mkdtemp(prefix="demo-shop-"))
-    command = ("demo", "--port", "0", "--styles", "4", "--shoppers", "500")
-    running = RunningShop(folder, "test_demo_shop", command)
-    drop_database(running.database)
-    try:
+    with new_shop("test_demo_shop", "demo", "--port", "0", "--styles", "4", "--shoppers", "500") as running:
         running.start(patience=240)
         yield running
-    finally:
-        running.stop()
-        drop_database(running.database)
-        shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it."""
+    """Chromium as the system has it; closed behind these tests, whose event loop would trouble others."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no Chromium on the path; install the package chromium")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import dj_database_url
@@ -27,17 +30,17 @@ class RunningShop:
     folder: Path
     database: str
     command: tuple[str, ...]
+    log_name: str = "demo.out"
     url: str = ""
     seconds: float = 0.0
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, patience: float) -> None:
         """Start it and wait until it says where it serves."""
         drop = ("DJANGO_SETTINGS_MODULE", "SHOP_RECS_TEST_PROJECT", "SHOP_RECS_TEST_DATABASE")
         environment = {name: value for name, value in os.environ.items() if name not in drop}
-        environment |= {"DEMO_FOLDER": str(self.folder), "PYTHONUNBUFFERED": "1"}
-        if "DATABASE_URL" in environment:
-            environment["DEMO_DATABASE"] = self.database
+        environment |= {"DEMO_FOLDER": str(self.folder), "DEMO_DATABASE": self.database, "DEMO_EPOCHS": "3"}
+        environment["PYTHONUNBUFFERED"] = "1"
         began = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -61,7 +64,7 @@ class RunningShop:
     @property
     def log(self) -> Path:
         """What the command prints."""
-        return self.folder / "demo.out"
+        return self.folder / self.log_name
 
     @property
     def said(self) -> str:
@@ -91,7 +94,22 @@ class RunningShop:
         if url := os.environ.get("DATABASE_URL"):
             return _parameters(url, self.database)
         socket = (self.folder / "postgres" / "postmaster.pid").read_text().splitlines()[4]
-        return {"user": "postgres", "dbname": "postgres", "host": socket}
+        return {"user": "postgres", "dbname": self.database, "host": socket}
+
+
+@contextmanager
+def new_shop(database: str, *command: str) -> Iterator[RunningShop]:
+    """A shop, not yet started, in a folder and a database that are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="demo-shop-"))
+    drop_database(database)
+    shop = RunningShop(folder, database, command)
+    try:
+        yield shop
+    finally:
+        if shop.process is not None and shop.process.poll() is None:
+            shop.stop()
+        drop_database(database)
+        shutil.rmtree(folder)
 
 
 def drop_database(name: str) -> None:

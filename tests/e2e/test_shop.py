@@ -38,11 +38,11 @@ def log_in(page: Page, name: str, password: str) -> None:
 
 
 def take_picture(page: Page, name: str) -> None:
-    """Keep what the page looks like for the README, where that is asked for."""
+    """Keep what the whole page looks like for the README, where that is asked for."""
     if os.environ.get("SHOP_RECS_SCREENSHOTS"):
         picture = Path(ROOT, "docs", "images", name)
         picture.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=picture)
+        page.screenshot(path=picture, full_page=True)
 
 
 def test_all_models_are_trained_by_the_worker_and_published(shop: RunningShop) -> None:

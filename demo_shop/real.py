@@ -1,0 +1,149 @@
+"""Real logs in the shop's own tables: UCI Online Retail with titles and baskets, Tmall with bare keys."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils.dateparse import parse_datetime
+from django.utils.text import slugify
+from django.utils.timezone import make_aware
+
+from demo_shop.catalogue import STYLES
+from demo_shop.drawing import COLOURS, picture
+from demo_shop.models import Category, Order, OrderLine, Product
+from demo_shop.seed import PASSWORD, copy_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHELVES = 12
+"""Departments of the imported shop: the words that titles end in most often."""
+
+STOCK = 100
+
+
+def data_folder() -> Path:
+    """Where the logs lie: `SHOP_RECS_DATA`, or `../shared/data` beside the project."""
+    default = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    return Path(os.environ.get("SHOP_RECS_DATA", default))
+
+
+def read_online_retail(file: Path, *, lines: int | None = None) -> pa.Table:
+    """The order lines of known customers, one per invoice and product, oldest first.
+
+    Left out are cancelled invoices, corrections (quantities or prices of zero and less), guests, and stock
+    codes that are no products: postage, discounts, samples, bank charges …
+
+    Args:
+        file: the log as Parquet.
+        lines: only so many of the cleaned lines, the latest ones.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file).replace_schema_metadata()
+    keep = pc.match_substring_regex(table["InvoiceNo"], r"^\d+$")
+    keep = pc.and_(keep, pc.match_substring_regex(table["StockCode"], r"^\d{5}[A-Za-z]{0,2}$"))
+    keep = pc.and_(keep, pc.and_(pc.greater(table["Quantity"], 0), pc.greater(table["UnitPrice"], 0)))
+    table = table.filter(pc.fill_null(pc.and_(keep, pc.is_valid(table["CustomerID"])), False))
+    customer = pc.cast(pc.cast(table["CustomerID"], "int64"), "string")
+    table = table.set_column(0, "order", pc.cast(table["InvoiceNo"], "int64"))
+    table = table.append_column("sku", pc.utf8_upper(table["StockCode"]))
+    table = table.append_column("customer", pc.binary_join_element_wise("customer", customer, "-"))
+    grouped = table.group_by(["order", "sku", "customer"], use_threads=False).aggregate(
+        [("Quantity", "sum"), ("UnitPrice", "min"), ("InvoiceDate", "min"), ("Description", "min")]
+    )
+    names = ["order", "sku", "customer", "quantity", "price", "time", "title"]
+    grouped = grouped.rename_columns(names).sort_by([("time", "ascending"), ("order", "ascending")])
+    return grouped.slice(max(len(grouped) - lines, 0)) if lines else grouped
+
+
+def import_retail(lines: pa.Table) -> None:
+    """Make products, customers and orders out of the lines; an order's key is its invoice number."""
+    rows = lines.to_pylist()
+    products = _products({row["sku"]: row for row in rows}.values())
+    users = _customers({row["customer"] for row in rows})
+    orders = {row["order"]: row for row in rows}
+    Order.objects.bulk_create(
+        Order(
+            pk=number,
+            user=users[row["customer"]],
+            created_at=make_aware(parse_datetime(row["time"])),
+            name=row["customer"],
+            address="Imported",
+        )
+        for number, row in orders.items()
+    )
+    copy_rows(
+        OrderLine,
+        ["order_id", "product_id", "quantity", "unit_price"],
+        ((row["order"], products[row["sku"]].pk, row["quantity"], row["price"]) for row in rows),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def import_bare_products(keys: Iterable[int]) -> None:
+    """Products that are known by their keys alone."""
+    category = Category.objects.create(name="Everything", slug="everything")
+    copy_rows(
+        Product,
+        ["id", "name", "slug", "category_id", "description", "price", "image", "stock", "is_active"],
+        ((key, f"Item {key}", f"item-{key}", category.pk, "", 1, "", STOCK, True) for key in keys),
+    )
+
+
+def _products(latest: Iterable[dict[str, Any]]) -> dict[str, Product]:
+    """Stock code to product, with the title and price of its latest sale."""
+    titles = {row["sku"]: " ".join(row["title"].split()).capitalize() for row in latest}
+    prices = {row["sku"]: row["price"] for row in latest}
+    shelves = _shelves(titles.values())
+    Path(settings.MEDIA_ROOT, "products").mkdir(parents=True, exist_ok=True)
+    products = Product.objects.bulk_create(
+        Product(
+            name=title,
+            slug=sku,
+            category=shelves.get(_last_word(title), shelves[""]),
+            price=prices[sku],
+            stock=STOCK,
+            image=_draw(sku),
+        )
+        for sku, title in titles.items()
+    )
+    return {product.slug: product for product in products}
+
+
+def _shelves(titles: Iterable[str]) -> dict[str, Category]:
+    """Last word of a title to its department; all rare words share the one of the empty word."""
+    common = [word for word, _ in Counter(map(_last_word, titles)).most_common(SHELVES)]
+    shelves = {word: Category(name=word.capitalize(), slug=slugify(word)) for word in common if slugify(word)}
+    shelves[""] = Category(name="Everything else", slug="everything-else")
+    Category.objects.bulk_create(shelves.values())
+    return shelves
+
+
+def _last_word(title: str) -> str:
+    return title.rpartition(" ")[2].lower()
+
+
+def _draw(sku: str) -> str:
+    """A parcel in the colours that the stock code stands for."""
+    number = int(sku[:5])
+    colour = list(COLOURS.values())[number % len(COLOURS)]
+    name = f"products/{sku}.svg"
+    Path(settings.MEDIA_ROOT, name).write_text(picture(STYLES[number % len(STYLES)], "parcel", colour))
+    return name
+
+
+def _customers(names: Iterable[str]) -> dict[str, User]:
+    password = make_password(PASSWORD)
+    users = User.objects.bulk_create(User(username=name, password=password) for name in sorted(names))
+    return {user.username: user for user in users}
