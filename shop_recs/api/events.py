@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from shop_recs.api.parsers import BoundedJSONParser, PlainTextJSONParser, TooLarge
+from shop_recs.api.schema import extend_schema
 from shop_recs.api.throttles import EventsThrottle
 from shop_recs.conf import settings
 from shop_recs.models import KIND_NAMES, Kind
@@ -112,8 +113,8 @@ class EventsView(APIView):
     throttle_classes = [EventsThrottle]
     parser_classes = [BoundedJSONParser, PlainTextJSONParser]
     versioning_class = None
-    serializer_class = EventSerializer
 
+    @extend_schema(request=EventSerializer(many=True), responses={202: VerdictsSerializer, 204: None})
     def post(self, request: Request) -> Response:
         """Store a list of events: 202 with a verdict for each, 204 where the visitor may not be recorded."""
         events = _events_in(request.data)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.contrib.auth import get_user_model
 from django.db import connections, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,10 +21,13 @@ from shop_recs.tracking.identity import Shopper
 
 # No row comes out of `owner` where the visitor is bound to somebody else; then nothing is stored. Only a
 # binding updates the visitor: a lock on its row at every event would let a shopper's pages wait for an order.
-# Events are inserted in the order of their ids, so that two batches that share some never deadlock.
+# The user is looked up, since the foreign key is checked at commit, where a user without a row, as tokens may
+# stand for, would fail the order. Events are inserted in the order of their ids, so that two batches that have
+# some in common never deadlock.
 _APPEND = """
 WITH made AS (
-    INSERT INTO {visitor} AS known (id, user_id, created_at) VALUES (%s, %s, %s)
+    INSERT INTO {visitor} AS known (id, user_id, created_at)
+    VALUES (%s, (SELECT {user_key} FROM {user} WHERE {user_key} = %s), %s)
     ON CONFLICT (id) DO {on_conflict}
     RETURNING id
 ), owner AS (
@@ -110,7 +114,10 @@ def savepoint(using: str) -> AbstractContextManager[None]:
 
 def _statement(using: str, *, binds: bool) -> str:
     bind = "UPDATE SET user_id = excluded.user_id WHERE known.user_id IS NULL"
+    user = get_user_model()._meta
     return _APPEND.format(
+        user=user.db_table,
+        user_key=user.pk.column,
         visitor=Visitor._meta.db_table,
         interaction=Interaction._meta.db_table,
         product_type=Interaction._meta.get_field("product").db_type(connections[using]),

@@ -75,6 +75,7 @@ def record(
     """Append one interaction to the log, with one statement and, inside a transaction, a savepoint around it.
 
     Never raises: what cannot be recorded is logged. A transaction that is rolled back takes the row with it.
+    In async code, `await sync_to_async(record_view)(request, product)`.
 
     Args:
         kind: what the shopper did.

@@ -200,6 +200,16 @@ def test_rows_that_make_no_sense_are_reported_with_line_and_reason(tmp_path, pro
     assert reports[5][3] == key
 
 
+def test_lines_of_json_may_leave_out_what_is_optional(tmp_path, products):
+    rows = rows_for(products, 3)
+    path = write(tmp_path / "log.jsonl", [rows[0], rows[1], rows[2] | {"n": 7, "eur": 9_999_999_999.99999}])
+    assert "2 stored, 0 there already, 1 refused" in run(path, [*MAPS, "quantity=n", "price=eur"])
+    path = write(tmp_path / "log.jsonl", [rows[0], rows[2] | {"n": 7, "eur": 1.23456}])
+    run(path, [*MAPS, "quantity=n", "price=eur"])
+    purchase = Purchase.objects.get()
+    assert (purchase.quantity, purchase.unit_price) == (7, Decimal("1.2346"))
+
+
 def test_lines_of_json_that_are_broken_are_reported(tmp_path, products):
     path = write(tmp_path / "log.jsonl", rows_for(products, 2))
     odd = {"user": "\ud800", "item": [1], "event": None, "ts": True}
@@ -335,6 +345,17 @@ def kill_after_some_batches(path: Path, bad: Path) -> None:
         time.sleep(0.005)
     child.send_signal(signal.SIGKILL)
     child.wait(30)
+    while other_connections():  # the server may still be committing the last batch
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def other_connections() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0]
 
 
 def test_an_interrupted_import_can_begin_anew(tmp_path, products):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -197,6 +198,21 @@ def test_an_order_survives_a_failure_to_record(browser, product, make_product, c
         _mend_the_log()
     assert get_product_model().objects.filter(name="stands for the order").exists()
     assert Purchase.objects.count() == 0
+
+
+class TokenUser:
+    """A user that a token stands for, without a row of its own."""
+
+    pk = uuid.UUID(int=1) if django_settings.AUTH_USER_MODEL == "shop.Customer" else 1_000_000
+    is_authenticated = True
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_survives_a_user_without_a_row(browser, product):
+    browser.user = TokenUser()
+    with transaction.atomic():
+        assert browser.visit(lambda request: record_purchase(request, product)) is True
+    assert Purchase.objects.get().visitor.user is None
 
 
 @pytest.mark.django_db(transaction=True)

@@ -60,9 +60,7 @@ def normalise(chunk: Chunk, plan: Plan) -> tuple[pa.Table, dict[int, str]]:
     try:
         columns = _columns(chunk, plan, refusals)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise WrongInput(
-            f"A column of {plan.path.name} has a type that its role cannot have: {error}"
-        ) from error
+        raise WrongInput(f"A column has a type that its role cannot have: {error}") from error
     return pa.table(columns).filter(pa.array(refusals.kept())), refusals.reasons
 
 
@@ -113,9 +111,7 @@ def _kinds(chunk: Chunk, plan: Plan, refusals: Refusals) -> pa.Array:
     found = pc.index_in(texts, pa.array(words))
     refusals.add(
         _mask(found.is_null()),
-        lambda row: (
-            f"kind {texts[row].as_py()!r} is none of {', '.join(words)}; --value KIND=WORD adds words"
-        ),
+        lambda row: f"kind {texts[row].as_py()!r} is none of {', '.join(words)}; see --value",
     )
     return pa.array([int(kind) for kind in plan.words.values()], pa.int8()).take(found)
 
@@ -132,9 +128,10 @@ def _quantities(chunk: Chunk, role: str, refusals: Refusals) -> pa.Array:
 def _prices(chunk: Chunk, role: str, refusals: Refusals) -> pa.Array:
     values = chunk.columns[role]
     numbers, missing = _numbers(values)
+    numbers = np.round(numbers, 4)
     good = missing | ((numbers >= 0) & (numbers < float(MAX_PRICE)))
     refusals.add(~good, lambda row: f"price {values[row].as_py()!r} is no number from 0 to {MAX_PRICE:,}")
-    return pa.array(np.round(np.where(good, numbers, 0), 4), mask=missing | ~good)
+    return pa.array(np.where(good, numbers, 0), mask=missing | ~good)
 
 
 def _numbers(values: pa.Array) -> tuple[Floats, Mask]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shop_recs.tracking.importing.plan import WrongInput
+from shop_recs.tracking.importing.plan import REQUIRED, WrongInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,10 @@ def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
 def _read_jsonl(path: Path, columns: Mapping[str, str], skip: int, size: int) -> Iterator[Chunk]:
     total = path.stat().st_size
     with path.open("rb") as raw:
-        _check_columns(path, columns, list(_object(raw.readline()) or ()))
+        first = _object(raw.readline())
+        if first is None:
+            raise WrongInput(f"The first line of {path.name} is no JSON object.")
+        _check_columns(path, {role: columns[role] for role in REQUIRED}, list(first))
         raw.seek(0)
         lines = ((number, line) for number, line in enumerate(raw, 1) if line.strip())
         for rows in _chunked(lines, skip, size):

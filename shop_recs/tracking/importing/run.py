@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -118,7 +119,7 @@ class ErrorFile:
         for row, reason in reasons.items():
             values = [chunk.columns[role][row].as_py() for role in self.columns]
             reports.append((int(chunk.lines[row]), reason, values))
-        for line, reason, values in sorted(reports):
+        for line, reason, values in sorted(reports, key=itemgetter(0)):
             self._write(line, reason, *values)
 
     def _write(self, *values: Any) -> None:
