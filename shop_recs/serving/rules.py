@@ -54,17 +54,18 @@ class InLog(Func):
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         key, parameters = compiler.compile(self.source_expressions[0])
-        of_user = self.shopper.user_id is not None
-        values = {
-            "of_shopper": _VISITORS if of_user else _VISITOR,
-            "purchase": Kind.PURCHASE.value,
-            "cart": Kind.CART.value,
-            "days": CART_LASTS.days,
-        }
-        asked = " OR ".join(question.format(**values) for question in self.asked)
-        whom = (self.shopper.user_id, self.shopper.visitor_id) if of_user else (self.shopper.visitor_id,)
-        times = 1 + asked.count(values["of_shopper"])
-        return _IN_LOG.format(key=key, asked=asked, **values), (*parameters, *whom * times)
+        whom: tuple[Any, ...] = (self.shopper.visitor_id,)
+        of_shopper = _VISITOR
+        if self.shopper.user_id is not None:
+            whom, of_shopper = (self.shopper.user_id, *whom), _VISITORS
+        asked = " OR ".join(self.asked).format(
+            of_shopper=of_shopper,
+            purchase=Kind.PURCHASE.value,
+            cart=Kind.CART.value,
+            days=CART_LASTS.days,
+        )
+        statement = _IN_LOG.format(key=key, of_shopper=of_shopper, asked=asked)
+        return statement, (*parameters, *whom * (1 + asked.count(of_shopper)))
 
 
 def available() -> QuerySet[Any]:
