@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 Described = TypeVar("Described", bound=Callable[..., Any])
 
 try:
+    from drf_spectacular.authentication import SessionScheme
+    from drf_spectacular.extensions import OpenApiSerializerFieldExtension
     from drf_spectacular.utils import extend_schema
 except ImportError:
 
@@ -16,6 +18,22 @@ except ImportError:
     ) -> Callable[[Described], Described]:
         """Leave the view as it is."""
         return lambda view: view
+
+else:
+
+    class ProductKey(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+        """The key of a product, whatever kind of key the shop has."""
+
+        target_class = "shop_recs.api.events.ProductKeyField"
+
+        def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+            return {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+
+    class SessionOfThisSite(SessionScheme):  # type: ignore[no-untyped-call]
+        """The shop's session cookie, for events too."""
+
+        target_class = "shop_recs.api.events.SessionOfThisSite"
+        name = "cookieOfThisSite"
 
 
 __all__ = ["extend_schema"]
