@@ -1,0 +1,38 @@
+"""What recommendations are measured against: a bare DRF view that lists twelve products of the same table."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db.models import QuerySet
+from django.urls import include, path
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.serializers import ModelSerializer
+
+Product = apps.get_model("shop.Product")
+
+
+class ProductSerializer(ModelSerializer):  # type: ignore[type-arg]
+    """The columns that a recommendation shows of a product."""
+
+    class Meta:
+        model = Product
+        fields = ("id", "name", "image", "price")
+
+
+class ProductList(ListAPIView):  # type: ignore[type-arg]
+    """As little as a list can do."""
+
+    serializer_class = ProductSerializer
+    permission_classes = [AllowAny]
+
+    def get_queryset(self) -> QuerySet[Product]:
+        return Product.objects.filter(is_active=True)[:12]
+
+
+urlpatterns = [
+    path("products/", ProductList.as_view()),
+    path("product/<key>/", ProductList.as_view(), name="product"),
+]
+if apps.is_installed("shop_recs"):
+    urlpatterns.append(path("recs/", include("shop_recs.api.urls")))
