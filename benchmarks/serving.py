@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -74,7 +75,7 @@ def fill(size: int) -> UUID:
     from shop_recs.models import Interaction, Kind, Visitor
     from tests.serving.versions import publish_popularity, publish_vectors
 
-    model = get_product_model()
+    model: Any = get_product_model()
     products = model.objects.bulk_create(model(name=f"Product {n}", price=n % 90 + 10) for n in range(size))
     indexed = size >= settings.EXACT_BELOW
     publish_vectors("als", products, clustered(size), indexed=indexed)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import apps
 from django.db.models import QuerySet
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.serializers import ModelSerializer
@@ -26,11 +28,11 @@ class ProductList(ListAPIView):  # type: ignore[type-arg]
     serializer_class = ProductSerializer
     permission_classes = [AllowAny]
 
-    def get_queryset(self) -> QuerySet[Product]:
+    def get_queryset(self) -> QuerySet[Any]:
         return Product.objects.filter(is_active=True)[:12]
 
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("products/", ProductList.as_view()),
     path("product/<key>/", ProductList.as_view(), name="product"),
 ]
