@@ -22,8 +22,8 @@ from shop_recs.tracking.identity import Shopper
 # No row comes out of `owner` where the visitor is bound to somebody else; then nothing is stored. Only a
 # binding updates the visitor: a lock on its row at every event would let a shopper's pages wait for an order.
 # The user is looked up, since the foreign key is checked at commit, where a user without a row, as tokens may
-# stand for, would fail the order. Events are inserted in the order of their ids, so that two batches that have
-# some in common never deadlock.
+# stand for, would fail the order. Events are inserted in the order of their ids, so that batches that share
+# some never deadlock.
 _APPEND = """
 WITH made AS (
     INSERT INTO {visitor} AS known (id, user_id, created_at)

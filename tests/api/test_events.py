@@ -121,17 +121,13 @@ def test_each_event_has_a_verdict_in_its_place(client, product):
             good,
         ],
     )
-    assert answer == [
+    assert answer[:4] == [
         "invalid: purchases are recorded by the shop's server",
         "accepted",
         "invalid: kind: must be one of view, favourite, cart",
-        "invalid: product: must be the key of a product, as a number or a string",
-        *answer[4:7],
-        "invalid: product: must be the key of a product, as a number or a string",
-        "invalid: product: must be the key of a product, as a number or a string",
-        *answer[9:],
+        "invalid: product: must be the key of a product, as a string or a number",
     ]
-    assert all("unknown product" in verdict for verdict in answer[4:7])
+    assert set(answer[4:9]) == {"invalid: product: unknown product"}
     assert all(verdict.startswith("invalid: ") for verdict in answer[9:-1])
     assert "known are id, kind, product" in answer[12]
     assert answer[-1] == "duplicate"

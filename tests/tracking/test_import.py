@@ -352,9 +352,7 @@ def kill_after_some_batches(path: Path, bad: Path) -> None:
 
 def other_connections() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        cursor.execute("SELECT count(*) - 1 FROM pg_stat_activity WHERE datname = current_database()")
         return cursor.fetchone()[0]
 
 
