@@ -38,8 +38,7 @@ def main() -> None:
     algorithm: Recommender = getattr(import_module(module), name)(**arguments.options)
     runs = []
     for seed in range(arguments.seeds):
-        with threadpool_limits(1, user_api="blas"):
-            runs.append(run(algorithm, split, seed=seed, baselines=seed == 0))
+        runs.append(run(algorithm, split, seed=seed, baselines=seed == 0))
         print(json.dumps(runs[-1]) if arguments.json else _line(f"seed {seed}", runs[-1]), flush=True)
     if not arguments.json:
         _summary(runs)
@@ -50,7 +49,9 @@ def run(algorithm: Recommender, split: Split, *, seed: int, baselines: bool) -> 
     started = time.perf_counter()
     fitted = algorithm.fit(split.train, seed=seed)
     seconds = time.perf_counter() - started
-    figures = evaluate(fitted, split, baselines=baselines)
+    # As in the training process; threads only slow down what is solved for one visitor at a time.
+    with threadpool_limits(1, user_api="blas"):
+        figures = evaluate(fitted, split, baselines=baselines)
     return {"seed": seed, "fit_seconds": round(seconds, 2), "info": dict(fitted.info), **figures}
 
 

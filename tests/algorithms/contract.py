@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +150,6 @@ class AlgorithmContract:
 
 
 @cache
-def _fit(algorithm: Any) -> Fitted:
+def _fit(algorithm: Recommender) -> Fitted:
     """One fit serves all tests that only look at it; algorithms are equal where their options are."""
     return algorithm.fit(tastes(), seed=3)

@@ -13,7 +13,13 @@ from tests.algorithms.contract import AlgorithmContract
 QUICK: dict[str, dict[str, Any]] = {
     "popular": {},
     "als": {"factors": 16, "alpha": 0.5, "regularization": 1.0},
-    "sasrec": {"dimensions": 16, "max_epochs": 6, "batch_tokens": 256, "history_length": 20},
+    "sasrec": {
+        "dimensions": 16,
+        "max_epochs": 6,
+        "learning_rate": 1e-2,
+        "batch_tokens": 256,
+        "history_length": 20,
+    },
 }
 
 
