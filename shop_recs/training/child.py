@@ -50,8 +50,8 @@ def run(lease: Lease) -> Ending:
         return Ending.SUPERSEDED
     except Exception as error:
         logger.exception("The training of version %s failed", lease.version_id)
-        lease.fail(f"{type(error).__name__}: {error}")
-        return Ending.FAILED
+        # Who took the lease also dropped what was stored, which is an error of any kind here.
+        return Ending.FAILED if lease.fail(f"{type(error).__name__}: {error}") else Ending.SUPERSEDED
     return Ending.PUBLISHED
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Sequence
@@ -14,8 +13,6 @@ from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
 from shop_recs.models import ItemVector
-
-logger = logging.getLogger(__name__)
 
 PARENT = ItemVector._meta.db_table
 INDEX_MEMORY = "512MB"
@@ -53,7 +50,7 @@ def create(version_id: int) -> None:
 
 
 def load(version_id: int, product_keys: Sequence[Any], vectors: npt.NDArray[np.float32]) -> None:
-    """Copy vectors in, then give the table its key.
+    """Copy vectors in, then give the table its key and its statistics.
 
     Args:
         version_id: whose vectors they are.
@@ -69,17 +66,19 @@ def load(version_id: int, product_keys: Sequence[Any], vectors: npt.NDArray[np.f
             for key, vector in zip(product_keys, _packed(vectors), strict=True):
                 copy.write_row((version_id, key, vector))
     _execute("ALTER TABLE {table} ADD PRIMARY KEY (product_id, version_id)", version_id)
+    _execute("ANALYZE {table}", version_id)
 
 
 def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None:
     """Build one HNSW index per operator class (`"vector_ip_ops"`, `"vector_cosine_ops"`).
 
-    A query uses it where it orders by the same cast: `vector::vector(dimensions)`. Vectors of one dimension have
-    only one order, so that a plain index holds it: a graph over them loses its way as soon as a filter turns the
-    first ones down.
+    A query uses it where it orders by the same cast: `vector::vector(dimensions)`. Vectors of one dimension
+    have only one order, which a plain index holds: a graph over them loses its way as soon as a filter turns
+    the first ones down.
     """
     if dimensions == 1:
-        return _execute("CREATE INDEX ON {table} ((vector <#> '[1]'::vector))", version_id)
+        _execute("CREATE INDEX ON {table} ((vector <#> '[1]'::vector))", version_id)
+        return
     with connection.cursor() as cursor:
         # A second worker would take the processor from the shop: tail latency grew fourfold with two.
         cursor.execute("SELECT set_config('max_parallel_maintenance_workers', '0', true)")
@@ -95,7 +94,6 @@ def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None
 
 def attach(version_id: int) -> None:
     """Make the loaded table a partition; this lock is shared with readers."""
-    _execute("ANALYZE {table}", version_id)
     _execute(
         "ALTER TABLE {parent} ATTACH PARTITION {table} FOR VALUES IN ({version})",
         version_id,

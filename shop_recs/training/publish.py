@@ -41,7 +41,8 @@ def store_and_publish(
     """Store what was learned as the version of a lease and serve it from then on.
 
     Readers see the version before until the pointer moves, and the new one from then on. Old versions go
-    afterwards.
+    afterwards. The table is filled and indexed apart from the others, so that nobody waits for a lock
+    meanwhile; a run that dies leaves at most a table that nothing points to.
 
     Args:
         lease: the run whose version it is.
@@ -58,20 +59,23 @@ def store_and_publish(
     if not len(known):
         raise NotEnoughData("not enough data: the fit gave no product a vector")
     with transaction.atomic(durable=True):
-        partitions.create(lease.version_id)
-        keys = [product_keys[item] for item in known.tolist()]
-        partitions.load(lease.version_id, keys, fitted.item_vectors[known])
-        enter("indexing")
-        _index(lease.version_id, fitted, n_items=len(known), finds_similar=finds_similar)
-        partitions.attach(lease.version_id)
-        _store_encoder(lease.version_id, fitted)
         lease.write(
             dimensions=fitted.item_vectors.shape[1],
             item_count=len(known),
             unit_norm=fitted.unit_norm,
             finds_similar=finds_similar,
         )
+        partitions.create(lease.version_id)
+    with transaction.atomic(durable=True):
+        keys = [product_keys[item] for item in known.tolist()]
+        partitions.load(lease.version_id, keys, fitted.item_vectors[known])
+        enter("indexing")
+        _index(lease.version_id, fitted, n_items=len(known), finds_similar=finds_similar)
     enter("publishing")
+    with transaction.atomic(durable=True):
+        lease.write()
+        partitions.attach(lease.version_id)
+        _store_encoder(lease.version_id, fitted)
     partitions.wait_for_readers()
     _publish_first_time(lease)
 

@@ -105,6 +105,18 @@ def test_many_products_are_indexed_for_the_ways_they_are_ranked(shop, configure,
     assert sorted(indexes(version)) == [f"hnsw (((vector)::vector(4)) {operator})" for operator in operators]
 
 
+def test_many_scores_that_are_the_same_for_everybody_get_a_plain_index(shop, configure):
+    configure(EXACT_BELOW=6)
+    scores = np.arange(1, 7, dtype=np.float32)[:, None]
+    version = store("popular", shop, item_vectors=scores, encoder=ConstantEncoder(ONES[:1]))
+    assert indexes(version) == []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexdef FROM pg_indexes WHERE tablename = %s", [partitions.table_of(version.pk)]
+        )
+        assert any("<#>" in definition for (definition,) in cursor.fetchall())
+
+
 def test_a_ranking_of_a_pinned_version_uses_its_index(shop, configure):
     configure(EXACT_BELOW=6)
     version = store("als", shop, encoder=fold_in())
@@ -119,20 +131,21 @@ def test_a_ranking_of_a_pinned_version_uses_its_index(shop, configure):
     assert f"Index Scan using {partitions.table_of(version.pk)}_vector_idx" in plan
 
 
-def test_a_run_that_lost_its_lease_stores_nothing(shop, monkeypatch):
+def test_a_run_that_lost_its_lease_publishes_nothing(shop, monkeypatch):
     before = store("als", shop)
-    attach = partitions.attach
+    load = partitions.load
 
-    def attach_too_late(version_id):
-        attach(version_id)
+    def load_too_late(version_id, *columns):
+        load(version_id, *columns)
         in_a_thread(lambda: ModelVersion.objects.filter(pk=version_id).update(status=Status.FAILED))
 
-    monkeypatch.setattr(partitions, "attach", attach_too_late)
+    monkeypatch.setattr(partitions, "load", load_too_late)
     with pytest.raises(Superseded):
         store("als", shop)
-    assert partitions.existing() == {before.pk}
     assert EncoderArtefact.objects.count() == 1
     assert ActiveModel.objects.get().version == before
+    publish.clean_up()
+    assert partitions.existing() == {before.pk}
 
 
 def test_any_ready_version_can_be_published_again(shop):
