@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +43,9 @@ class ALS(Recommender):
 
     An interaction's confidence is its weight over the square root of the shopper's total weight, so that who
     buys for a whole company does not drown the others; times `alpha` for every product of the catalogue,
-    because each product that a shopper did not choose weighs 1 against what he chose.
+    because each product that a shopper did not choose weighs 1 against what they chose.
 
-    A visitor's past fades faster when he is folded in than in the fit. How fast is chosen on the second half
+    A visitor's past fades faster in the fold-in than in the fit. How fast is chosen on the second half
     of the log, by a trial fit of bounded size that does not see it, unless `step_decay` says it. A fit that
     resumes another reuses its choice and starts from its vectors, with a third of the iterations.
 
@@ -54,8 +54,8 @@ class ALS(Recommender):
         alpha: confidence per product of a shopper's only interaction, if it weighs what is usual.
         regularization: pulls vectors towards zero.
         iterations: sweeps over users and items.
-        fade: an interaction counts so much less in the fit for every step back from the shopper's last.
-        step_decay: the same for a visitor's interactions when he is folded in; chosen where None.
+        fade: factor on an interaction's weight in the fit for every step back from the shopper's last.
+        step_decay: the same factor in the fold-in of a visitor; chosen where None.
         history_length: how many of a visitor's last interactions are folded in.
         threads: of the fit; the vectors do not depend on it.
     """
@@ -88,30 +88,27 @@ class ALS(Recommender):
         progress: Progress = silent,
         resume: Fitted | None = None,
     ) -> Fitted:
+        data = data.select(data.weights > 0)
         _require_enough(data)
         iterations = self.iterations if resume is None else -(-self.iterations // 3)
         # The small systems here only lose by BLAS threads, and those of implicit fight with them.
         with threadpool_limits(1, user_api="blas"):
-            step_decay = self.step_decay
-            if step_decay is None and resume is not None and isinstance(resume.encoder, FoldInEncoder):
-                step_decay = resume.encoder.step_decay
-            if step_decay is None:
-                progress("choosing", 0.0)
-                step_decay = self._chosen_step_decay(data, seed=seed)
+            step_decay = self._step_decay(data, seed=seed, progress=progress, resume=resume)
             user_vectors, item_vectors = self._factorize(
                 data, iterations=iterations, seed=seed, progress=progress, start=resume
             )
-            encoder = self._encoder(item_vectors, data, step_decay)
-        return Fitted(
-            item_vectors=item_vectors,
-            known=np.any(item_vectors, axis=1),
-            encoder=encoder,
-            info={"step_decay": step_decay},
-            state={"user_vectors": user_vectors},
-        )
+            fitted = self._fitted(item_vectors, data, step_decay)
+        return replace(fitted, state={"user_vectors": user_vectors})
 
-    def _chosen_step_decay(self, data: TrainingData, *, seed: int) -> float:
-        """The step decay that foretells best what shoppers chose first in the second half of the log."""
+    def _step_decay(
+        self, data: TrainingData, *, seed: int, progress: Progress, resume: Fitted | None
+    ) -> float:
+        """The step decay of visitors: as told, as an earlier fit chose, or as a trial finds best."""
+        if self.step_decay is not None:
+            return self.step_decay
+        if resume is not None and isinstance(resume.encoder, FoldInEncoder):
+            return resume.encoder.step_decay
+        progress("choosing", 0.0)
         try:
             split = split_by_time(
                 data, fraction=TRIAL_HOLDOUT, basket_seconds=0.0, max_cases=TRIAL_CASES, seed=seed
@@ -120,11 +117,9 @@ class ALS(Recommender):
             return UNTRIED_STEP_DECAY
         sample = _some_users(split.train, interactions=TRIAL_INTERACTIONS, seed=seed)
         _, item_vectors = self._factorize(sample, iterations=TRIAL_ITERATIONS, seed=seed)
-
-        def foresight(step_decay: float) -> float:
-            return _foresight(self._encoder(item_vectors, sample, step_decay), item_vectors, split)
-
-        return max(STEP_DECAYS, key=foresight)
+        trials = [self._fitted(item_vectors, sample, decay) for decay in STEP_DECAYS]
+        best = max(trials, key=lambda trial: _foresight(trial, split))
+        return float(best.info["step_decay"])
 
     def _factorize(
         self,
@@ -161,7 +156,6 @@ class ALS(Recommender):
         shape = (data.n_users, data.n_items)
         matrix = csr_matrix((values.astype(np.float32), (data.users, data.items)), shape=shape)
         matrix.sum_duplicates()
-        matrix.eliminate_zeros()
         return matrix
 
     def _scale(self, data: TrainingData) -> float:
@@ -172,10 +166,10 @@ class ALS(Recommender):
         usual_weight = float(data.kind_weights[data.kinds].mean())
         return self.alpha * len(np.unique(data.items)) / math.sqrt(usual_weight)
 
-    def _encoder(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> FoldInEncoder:
-        """The encoder that folds a visitor into these vectors."""
+    def _fitted(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> Fitted:
+        """These vectors with the encoder that folds visitors into them."""
         ridge = self.regularization * np.eye(self.factors, dtype=np.float32)
-        return FoldInEncoder(
+        encoder = FoldInEncoder(
             item_vectors.T @ item_vectors + ridge,
             data.kind_weights,
             alpha=self._scale(data),
@@ -183,25 +177,19 @@ class ALS(Recommender):
             step_decay=step_decay,
             history_length=self.history_length,
         )
+        known = np.any(item_vectors, axis=1)
+        return Fitted(item_vectors, known, encoder, info={"step_decay": step_decay})
 
 
-def _foresight(encoder: FoldInEncoder, item_vectors: Floats, split: Split) -> float:
-    """NDCG at 10; a target new to the visitor competes with what is new to him, a repeated one with all."""
-    known = np.any(item_vectors, axis=1)
-    histories = split.histories(item_vectors, known, length=encoder.history_length)
-    nothing = np.zeros(item_vectors.shape[1], dtype=np.float32)
-    answers = (encoder(history) for history in histories)
-    queries = np.stack([nothing if answer is None else answer for answer in answers])
+def _foresight(fitted: Fitted, split: Split) -> float:
+    """NDCG at 10; a target new to the visitor competes with what is new to them, a repeated one with all."""
     new = split.new()
     ranks = np.empty(len(split.targets), dtype=np.int64)
-    for chunk in split.chunks():
-        scores = queries[chunk] @ item_vectors.T
-        scores[:, ~known] = -np.inf
+    for chunk, scores in split.scores(fitted):
         targets = split.targets_of(chunk)
         repeated, discovered = targets[~new[targets]], targets[new[targets]]
         ranks[repeated] = target_ranks(scores, split.cases[repeated] - chunk.start, split.targets[repeated])
-        cases, rows = split.seen(chunk)
-        scores[cases, split.log.items[rows]] = -np.inf
+        split.hide_seen(scores, chunk)
         ranks[discovered] = target_ranks(
             scores, split.cases[discovered] - chunk.start, split.targets[discovered]
         )
@@ -227,8 +215,7 @@ def _some_users(data: TrainingData, *, interactions: int, seed: int) -> Training
 
 def _require_enough(data: TrainingData) -> None:
     """Raise where there is nothing to factorise."""
-    weighty = data.weights > 0
-    shoppers, products = len(np.unique(data.users[weighty])), len(np.unique(data.items[weighty]))
+    shoppers, products = len(np.unique(data.users)), len(np.unique(data.items))
     if min(shoppers, products) < 2:
         raise NotEnoughData(
             f"not enough data: have {shoppers} shoppers and {products} products with interactions,"

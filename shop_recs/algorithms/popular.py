@@ -23,9 +23,10 @@ from shop_recs.algorithms.encoders.constant import ConstantEncoder
 
 @dataclass(frozen=True, kw_only=True)
 class Popular(Recommender):
-    """Scores an item by its distinct shoppers, each counted by the recency of his last interaction with it.
+    """Scores an item by its distinct shoppers, each counted by how recent their last interaction with it is.
 
-    Distinct shoppers rather than interactions, so that nobody makes a bestseller alone.
+    Distinct shoppers rather than interactions, so that nobody makes a bestseller alone. Kinds of interaction
+    without weight do not count.
 
     Attributes:
         half_life_days: a shopper counts half after so many days.
@@ -47,6 +48,7 @@ class Popular(Recommender):
         resume: Fitted | None = None,
     ) -> Fitted:
         """Count; `seed` and `resume` change nothing."""
+        data = data.select(data.kind_weights[data.kinds] > 0)
         if not len(data):
             raise NotEnoughData("not enough data: have 0 interactions, need 1")
         progress("counting", 0.0)
@@ -66,7 +68,7 @@ class Popular(Recommender):
 
 
 def _last_of_each_pair(data: TrainingData) -> npt.NDArray[np.int64]:
-    """The row of the last interaction of every shopper with every item of his."""
+    """The row of the last interaction of every shopper with each of their items."""
     pairs = data.users.astype(np.int64) * data.n_items + data.items
     _, last_from_end = np.unique(pairs[::-1], return_index=True)
     rows: npt.NDArray[np.int64] = len(pairs) - 1 - last_from_end

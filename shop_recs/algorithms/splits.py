@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.base import SECONDS_PER_DAY, Floats, NotEnoughData, TrainingData
+from shop_recs.algorithms.base import SECONDS_PER_DAY, Fitted, Floats, NotEnoughData, TrainingData
 from shop_recs.algorithms.encoders import History
 
 SCORES_AT_ONCE = 16_000_000
@@ -53,10 +53,15 @@ class Split:
 
     def seen(self, chunk: slice) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Case, counted within the run, and row of `log` of every interaction in the histories of a run."""
-        users = self.users[chunk]
-        starts, stops = self.log.offsets[users], self.log.offsets[users + 1]
+        users, offsets = self.users[chunk], self.log.offsets
+        starts, stops = offsets[users], offsets[users + 1]
         rows = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
         return np.repeat(np.arange(len(users)), stops - starts), np.concatenate(rows)
+
+    def hide_seen(self, scores: Floats, chunk: slice) -> None:
+        """Take what is in the histories of a run out of its `(c, n_items)` scores."""
+        cases, rows = self.seen(chunk)
+        scores[cases, self.log.items[rows]] = -np.inf
 
     def new(self) -> npt.NDArray[np.bool_]:
         """`(t,)` whether each target is absent from its visitor's history."""
@@ -78,6 +83,23 @@ class Split:
                 kinds=self.log.kinds[rows],
                 ages=((now - self.log.times[rows]) / SECONDS_PER_DAY).astype(np.float32),
             )
+
+    def scores(self, fitted: Fitted) -> Iterator[tuple[slice, Floats]]:
+        """Runs of cases and their `(c, n_items)` scores as served: query times item vectors.
+
+        What is not ranked, because it is not known or the encoder has no answer, scores `-inf`.
+        """
+        queries = np.full((len(self), fitted.item_vectors.shape[1]), np.nan, dtype=np.float32)
+        histories = self.histories(fitted.item_vectors, fitted.known, length=fitted.encoder.history_length)
+        for query, history in zip(queries, histories, strict=True):
+            answer = fitted.encoder(history)
+            if answer is not None:
+                query[:] = answer
+        for chunk in self.chunks():
+            scores = queries[chunk] @ fitted.item_vectors.T
+            scores[:, ~fitted.known] = -np.inf
+            scores[np.isnan(queries[chunk, 0])] = -np.inf
+            yield chunk, scores
 
 
 def split_by_time(

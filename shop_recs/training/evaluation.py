@@ -26,8 +26,8 @@ def evaluate(
     """How well a model fitted on `split.train` foretells the targets, in JSON types.
 
     The visitor's history goes through the encoder that serves, and every product that was known is ranked.
-    `all` keeps in the list what the visitor has in his history; `discovery` removes it and counts only
-    targets new to him. A visitor for whom the encoder has no answer counts as a miss.
+    `all` keeps in the list what is in the visitor's history; `discovery` removes it and counts only targets
+    that are new to the visitor. A visitor for whom the encoder has no answer counts as a miss.
 
     Args:
         fitted: what `fit(split.train)` returned.
@@ -42,11 +42,11 @@ def evaluate(
         target is left out.
     """
     started = time.perf_counter()
-    results: dict[str, Any] = _judge(_fitted_scores(fitted, split), split, ks=ks)
+    results: dict[str, Any] = _judge(split.scores(fitted), split, ks=ks)
     if baselines:
         popular = Popular().fit(split.train)
         results["baselines"] = {
-            "popular": _judge(_fitted_scores(popular, split), split, ks=ks),
+            "popular": _judge(split.scores(popular), split, ks=ks),
             "history": _judge(_history_scores(split), split, ks=ks),
         }
     return {
@@ -65,26 +65,10 @@ def _judge(scores: Scores, split: Split, *, ks: Sequence[int]) -> dict[str, Any]
         targets = split.targets_of(chunk)
         if not split.discovery_only:
             everything.count(part, chunk.start, targets)
-        cases, rows = split.seen(chunk)
-        part[cases, split.log.items[rows]] = -np.inf
+        split.hide_seen(part, chunk)
         discovery.count(part, chunk.start, targets[new[targets]])
     parts = {"all": everything.metrics(), "discovery": discovery.metrics()}
     return {name: metrics for name, metrics in parts.items() if metrics}
-
-
-def _fitted_scores(fitted: Fitted, split: Split) -> Scores:
-    """Scores as served: the encoded history times the vector of every known item."""
-    queries = np.full((len(split), fitted.item_vectors.shape[1]), np.nan, dtype=np.float32)
-    histories = split.histories(fitted.item_vectors, fitted.known, length=fitted.encoder.history_length)
-    for query, history in zip(queries, histories, strict=True):
-        answer = fitted.encoder(history)
-        if answer is not None:
-            query[:] = answer
-    for chunk in split.chunks():
-        scores = queries[chunk] @ fitted.item_vectors.T
-        scores[:, ~fitted.known] = -np.inf
-        scores[np.isnan(queries[chunk, 0])] = -np.inf
-        yield chunk, scores
 
 
 def _history_scores(split: Split) -> Scores:

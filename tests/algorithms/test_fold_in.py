@@ -90,7 +90,7 @@ def test_interactions_at_the_same_time_are_one_step(item_vectors: npt.NDArray[np
     np.testing.assert_allclose(basket, turned, rtol=1e-5)
 
 
-def test_who_comes_back_after_a_year_finds_the_list_that_he_left(
+def test_who_comes_back_after_a_year_finds_the_list_they_left(
     item_vectors: npt.NDArray[np.float32],
 ) -> None:
     encoder = encoder_of(item_vectors, half_life_days=1.0, step_decay=0.8)

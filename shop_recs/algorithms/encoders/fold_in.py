@@ -20,7 +20,7 @@ class FoldInEncoder(Encoder):
     `x = (Y'Y + λI + Yu'(C - I)Yu)⁻¹ Yu'C 1` (Hu, Koren and Volinsky 2008). An interaction weighs what its
     kind weighs, halved every `half_life_days` and multiplied by `step_decay` for every step back; those at
     the same time are one step. Ages count from the visitor's last interaction, so that who comes back after
-    a year finds the list that he left. Confidences are `alpha` times the weights over the square root of
+    a year finds the list they left. Confidences are `alpha` times the weights over the square root of
     their sum.
 
     Args:
