@@ -49,7 +49,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/.dev
-	$(BIN)/mypy shop_recs demo_shop
+	DATABASE_URL=postgres:///none $(BIN)/mypy shop_recs demo_shop
 
 migrations: $(VENV)/.dev
 	DJANGO_SETTINGS_MODULE=demo_shop.settings $(BIN)/python -m django makemigrations --check --dry-run

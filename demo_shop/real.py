@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import connection
-from django.utils.dateparse import parse_datetime
 from django.utils.text import slugify
-from django.utils.timezone import make_aware
 
 from demo_shop.catalogue import STYLES
 from demo_shop.drawing import COLOURS, picture
@@ -76,7 +75,7 @@ def import_retail(lines: pa.Table) -> None:
         Order(
             pk=number,
             user=users[row["customer"]],
-            created_at=make_aware(parse_datetime(row["time"])),
+            created_at=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC),
             name=row["customer"],
             address="Imported",
         )

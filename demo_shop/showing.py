@@ -82,9 +82,8 @@ def _show(url: str, cookie: str, who: str, say: Say) -> None:
 
 def _show_similar(url: str, say: Say) -> None:
     """What is like the product that sold best."""
-    ((product, _),) = (
-        Interaction.objects.values_list("product").annotate(Count("pk")).order_by("-pk__count")[:1]
-    )
+    sold = Interaction.objects.values("product").annotate(times=Count("pk")).order_by("-times", "product")
+    product = sold[0]["product"]
     answer = json.loads(_get(f"{url}/recs/v1/items/{product}/similar/?limit={LIMIT}", ""))
     if not answer["items"]:
         raise NotShown(f"The API finds nothing like {product}.")

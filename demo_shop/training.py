@@ -22,8 +22,9 @@ def untrained(names: Iterable[str]) -> set[str]:
 
 def end_interrupted() -> None:
     """Mark runs as failed that were under way when the shop was killed; call it before a worker runs."""
-    for version in ModelVersion.objects.training().exclude(lease=None):
-        Lease(version.pk, version.lease).fail("the shop was stopped")
+    for version in ModelVersion.objects.training():
+        if version.lease:
+            Lease(version.pk, version.lease).fail("the shop was stopped")
 
 
 def train_through_worker(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from shop_recs.conf import get_product_model
 DATA = Path(
     os.environ.get("SHOP_RECS_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")
 )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what trains where the extra is not installed, as on a web server."""
+    if item.get_closest_marker("training") and find_spec("torch") is None:
+        pytest.skip('training needs the extra: pip install "shop_recs[train]"')
 
 
 @pytest.fixture
