@@ -1,0 +1,62 @@
+"""The documents lead somewhere and their examples can be read."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+import shop_recs
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+names = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as they are linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_link_inside_the_project_leads_somewhere(page):
+    for link in LINK.findall(page.read_text()):
+        if not link.startswith("http"):
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_example_in_python_can_be_parsed(page):
+    for example in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+        ast.parse(example)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_command_named_exists(page):
+    named = set(re.findall(r"\b(recs_\w+)", page.read_text()))
+    assert named <= {name for name, app in get_commands().items() if app == "shop_recs"}
+
+
+def test_every_check_is_listed_once_with_the_operations():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    listed = re.findall(r"^\| `(shop_recs\.[EW]\d{3})` \|", page, re.MULTILINE)
+    folder = Path(shop_recs.__file__).parent / "checks"
+    made = {
+        name
+        for path in folder.glob("*.py")
+        for name in re.findall(r'id="(shop_recs\.\w+)"', path.read_text())
+    }
+    assert sorted(listed) == sorted(made)
+    assert [check for check in registry.get_checks() if check.__module__.startswith("shop_recs.checks")]
+
+
+def test_the_changelog_knows_the_version():
+    assert f"## [{shop_recs.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
