@@ -46,7 +46,7 @@ def decimal(value: float | None) -> str:
 
 def difference(value: float | None, other: float | None) -> str:
     """With its sign, or nothing where one of the two is missing."""
-    return "" if value is None or other is None else f"{value - other:+.4f}"
+    return "" if value is None or other is None else f"{value - other:+z.4f}"
 
 
 def comparison(

@@ -49,6 +49,11 @@ def test_the_list_shows_quality_beside_baselines_and_the_active_version(admin_cl
     assert "popular 0.0085, history 0.0222" in text
 
 
+def test_a_difference_too_small_to_show_has_no_minus(admin_client, active, make_version):
+    make_version("als", ndcg=0.24999)
+    assert "-0.0000" not in page(admin_client)
+
+
 def test_the_active_version_is_not_compared_with_itself(admin_client, active):
     assert "0.0000" not in page(admin_client)
 
