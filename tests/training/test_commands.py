@@ -42,7 +42,7 @@ def test_training_all_means_every_configured_algorithm(log, configure):
 
 
 def test_training_shows_a_bar_on_a_terminal(log, configure):
-    configure(ALGORITHMS={"slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.5}}})
+    configure(ALGORITHMS={"slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.0}}})
     terminal = Terminal()
     call_command("recs_train", "slow", stdout=terminal)
     assert "█" in terminal.getvalue()

@@ -191,7 +191,7 @@ def test_a_cancelled_run_that_does_not_listen_is_killed(log, plugins, until, mon
 
 
 def test_progress_is_told_while_it_goes_on(log, configure):
-    slow = PLUGINS["slow"] | {"OPTIONS": {"seconds": 2.5}}
+    slow = PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.5}}
     configure(ALGORITHMS={"slow": slow})
     seen = []
     runner.train("slow", on_progress=lambda version: seen.append((version.phase, version.percent)))
@@ -217,6 +217,29 @@ def test_a_run_that_is_taken_over_stops(log, plugins, until):
     thread.join(20)
     assert [str(error) for error in errors] == [f"slow {version.pk}: taken over"]
     assert isinstance(errors[0], Superseded)
+
+
+def test_a_version_deleted_meanwhile_ends_its_run(log, plugins, until):
+    thread, errors = in_background(lambda: runner.train("slow"))
+    version = until(running)
+    ModelVersion.objects.filter(pk=version.pk).delete()
+    thread.join(20)
+    assert [type(error) for error in errors] == [Superseded]
+
+
+def test_a_training_outlives_broken_connections(log, configure, until):
+    configure(ALGORITHMS={"slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.5}}})
+    thread, errors = in_background(lambda: runner.train("slow"))
+    version = until(running)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchone()[0] > 0
+    thread.join(30)
+    assert errors == []
+    assert ActiveModel.objects.get().version == version
 
 
 def test_a_request_that_is_asked_again_gets_the_version_it_got(log, plugins):

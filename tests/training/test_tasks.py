@@ -20,7 +20,7 @@ SECONDS = 60
 
 ALGORITHMS = {
     "counting": PLUGINS["counting"],
-    "brief": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.5}},
+    "brief": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.0}},
     "slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 60}},
     "als": None,
     "sasrec": None,
