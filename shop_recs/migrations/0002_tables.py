@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import django.contrib.postgres.indexes
 import django.utils.timezone
 import pgvector.django
 from django.conf import settings
@@ -135,11 +134,13 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "interactions",
                 "indexes": [
                     models.Index(fields=["visitor", "-occurred_at"], name="shop_recs_visitor_history"),
-                    django.contrib.postgres.indexes.BrinIndex(
-                        fields=["received_at"], name="shop_recs_received_brin"
-                    ),
                 ],
             },
+        ),
+        # Django's own BrinIndex would ask every shop for django.contrib.postgres in INSTALLED_APPS.
+        migrations.RunSQL(
+            "CREATE INDEX shop_recs_received_brin ON shop_recs_interaction USING brin (received_at)",
+            "DROP INDEX shop_recs_received_brin",
         ),
         *(
             migrations.CreateModel(

@@ -6,7 +6,6 @@ import uuid
 from datetime import datetime
 from typing import ClassVar, Self
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -93,7 +92,6 @@ class Interaction(models.Model):
         verbose_name_plural = _("interactions")
         indexes = [
             models.Index(fields=["visitor", "-occurred_at"], name="shop_recs_visitor_history"),
-            BrinIndex(fields=["received_at"], name="shop_recs_received_brin"),
         ]
 
     def __str__(self) -> str:
