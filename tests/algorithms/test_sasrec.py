@@ -141,7 +141,7 @@ def test_progress_rises_and_an_error_in_it_stops_the_fit(walked):
 
 
 def test_too_little_data_is_refused_with_figures():
-    with pytest.raises(NotEnoughData, match=r"have 3 interactions that follow .* need 100"):
+    with pytest.raises(NotEnoughData, match=r"have 3 interactions that have a later .* need 100"):
         SASRec().fit(log_of([[1, 2, 3], [4, 5], [6]]))
 
 

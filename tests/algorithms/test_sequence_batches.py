@@ -44,19 +44,18 @@ def test_long_histories_are_cut_elsewhere_in_every_epoch(sequences):
     assert len(cuts) > 3
 
 
-def test_an_epoch_has_every_target_once(sequences):
-    targets = np.concatenate(
-        [b.targets.numpy() for b in batches(sequences, length=8, tokens=16, rng=np.random.default_rng(0))]
-    )
-    followers = np.setdiff1d(np.arange(sum(LENGTHS)), sequences.starts[np.array(LENGTHS) > 0])
-    assert np.sort(targets).tolist() == np.sort(sequences.items[followers]).tolist()
+def test_an_epoch_has_every_event_once(sequences):
+    made = batches(sequences, length=8, tokens=16, rng=np.random.default_rng(0))
+    rows = np.concatenate([batch.rows for batch in made])
+    starts, lengths = windows(sequences, length=8, rng=np.random.default_rng(1))
+    assert np.sort(rows).tolist() == covered(starts, lengths).tolist()
 
 
 def test_batches_keep_to_the_budget_of_events():
     rng = np.random.default_rng(0)
     log = log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=300)])
     made = list(batches(sequences_of(log), length=50, tokens=256, rng=rng))
-    sizes = [len(batch.targets) for batch in made]
+    sizes = [len(batch.rows) for batch in made]
     assert max(sizes) <= 256 + 50
     assert np.mean(sizes) > 200
 
@@ -66,15 +65,15 @@ def test_little_of_a_batch_is_padding():
     log = log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=2000)])
     made = list(batches(sequences_of(log), length=50, tokens=2048, rng=rng))
     padded = sum(batch.items.numel() for batch in made)
-    assert sum(len(batch.targets) for batch in made) > 0.85 * padded
+    assert sum(len(batch.rows) for batch in made) > 0.85 * padded
 
 
-def test_inputs_and_targets_of_a_window_stand_one_event_apart():
+def test_a_batch_is_padded_on_the_right():
     sequences = sequences_of(log_of([[5, 6, 7], [8, 9]], kinds=[[1, 3, 4], [2, 4]]))
     batch = batch_of(sequences, np.array([0, 3]), np.array([2, 1]))
     assert sequences.vocabulary[batch.items[0]].tolist() == [5, 6]
     assert sequences.vocabulary[batch.items[1, 0].item()] == 8
-    assert sequences.vocabulary[batch.targets].tolist() == [6, 7, 9]
+    assert batch.rows.tolist() == [0, 1, 3]
     assert batch.kinds[0].tolist() == [1, 3]
     assert batch.valid.tolist() == [[True, True], [True, False]]
 
@@ -85,7 +84,29 @@ def test_the_gap_before_a_window_is_unknown():
     assert batch.gaps.tolist() == [[UNKNOWN_GAP, 0.0]]
 
 
-def test_a_target_weighs_as_much_as_its_kind():
+def test_what_follows_is_the_next_event():
+    sequences = sequences_of(log_of([[5, 6, 7], [8, 9]]))
+    followers = sequences.followers(np.array([0, 1, 3]), rng=np.random.default_rng(0))
+    assert followers.tolist() == [1, 2, 4]
+
+
+def test_what_follows_a_line_of_an_order_is_the_next_line_or_any_of_the_next_order():
+    sequences = sequences_of(log_of([[1, 2, 3, 4, 5, 6]], times=[[10.0, 10.0, 20.0, 20.0, 20.0, 30.0]]))
+    rng = np.random.default_rng(0)
+    drawn = [sequences.followers(np.arange(5), rng=rng).tolist() for _ in range(50)]
+    by_line = [set(rows) for rows in zip(*drawn, strict=True)]
+    assert by_line == [{1, 2, 3, 4}, {2, 3, 4}, {3, 5}, {4, 5}, {5}]
+    assert len(sequences) == 5
+
+
+def test_a_shopper_of_one_moment_teaches_nothing():
+    sequences = sequences_of(log_of([[1, 2, 3], [4, 5]], times=[[10.0, 10.0, 10.0], [10.0, 20.0]]))
+    assert sequences.positions.tolist() == [0, 1]
+    starts, lengths = windows(sequences, length=8, rng=np.random.default_rng(0))
+    assert covered(starts, lengths).tolist() == [3]
+
+
+def test_an_event_weighs_as_much_as_its_kind():
     weights = np.array([1, 1, 2, 3, 4, 1, 1, 1], dtype=np.float32)
     sequences = sequences_of(log_of([[1, 2, 3]], kinds=[[1, 3, 4]], kind_weights=weights))
-    assert batch_of(sequences, np.array([0]), np.array([2])).weights.tolist() == [3.0, 4.0]
+    assert sequences.weights.tolist() == [1.0, 3.0, 4.0]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from shop_recs.algorithms.sequence.batches import sequences_of
-from shop_recs.algorithms.sequence.validation import HeldOut, hold_out, ndcg
+from shop_recs.algorithms.sequence.validation import hold_out, ndcg
 from tests.algorithms.logs import log_of, walks
 
 pytestmark = pytest.mark.training
@@ -25,12 +25,13 @@ class Scored(nn.Module):
         return self.scores
 
     def forward(self, batch):
-        return torch.ones(len(batch.targets), 1)
+        return torch.ones(len(batch.rows), 1)
 
 
-def ndcg_of(scores, history, **columns):
-    sequences = sequences_of(log_of([history], **columns))
-    return ndcg(Scored(scores), HeldOut(sequences, np.array([0])), length=50)
+def ndcg_of(scores, history):
+    """Of the last event of the only shopper."""
+    _, held_out = hold_out(sequences_of(log_of([history])), rng=np.random.default_rng(0))
+    return ndcg(Scored(scores), held_out, length=50)
 
 
 def test_the_first_place_is_worth_one_and_the_third_a_half():
@@ -59,10 +60,16 @@ def test_held_back_events_are_the_last_ones_and_leave_the_log():
     sequences = sequences_of(log_of(walks(shoppers=40, length=6)))
     rest, held_out = hold_out(sequences, rng=np.random.default_rng(0), users=8)
     assert len(held_out.users) == 8
-    shorter = np.flatnonzero(rest.stops < sequences.stops)
-    assert shorter.tolist() == held_out.users.tolist()
+    assert np.flatnonzero(rest.stops < sequences.stops).tolist() == held_out.users.tolist()
+    assert held_out.targets.tolist() == (sequences.stops[held_out.users] - 1).tolist()
     assert len(rest) == len(sequences) - 8
-    assert held_out.sequences is sequences
+
+
+def test_an_order_is_held_back_as_a_whole():
+    sequences = sequences_of(log_of([[1, 2, 3, 4]], times=[[10.0, 20.0, 20.0, 20.0]]))
+    rest, held_out = hold_out(sequences, rng=np.random.default_rng(0))
+    assert rest.stops.tolist() == [1]
+    assert held_out.targets[0] in {1, 2, 3}
 
 
 def test_at_most_a_quarter_of_the_shoppers_lose_their_last_event():

@@ -34,7 +34,7 @@ class SequenceOptions:
     history_length: int | None = None
     dropout: float | None = None
     batch_tokens: int = 2048
-    max_epochs: int = 16
+    max_epochs: int = 10
     max_minutes: float | None = None
     patience: int = 3
     negatives: int = 2048

@@ -19,7 +19,7 @@ from shop_recs.algorithms.sequence.state import restore, state_of
 from shop_recs.algorithms.sequence.trainer import Outcome, Trainer
 from shop_recs.algorithms.sequence.validation import hold_out
 
-MINIMUM_TARGETS = 100
+MINIMUM_EVENTS = 100
 RESUMED_PART = 0.2
 """Epochs that a resumed fit adds, as a part of those of the fit it starts from."""
 
@@ -49,24 +49,28 @@ class SequenceRecommender(SequenceOptions, Recommender):
         The result is the same bit for bit on one machine with one number of threads.
 
         Raises:
-            NotEnoughData: fewer than `MINIMUM_TARGETS` interactions follow another one of the same shopper.
+            NotEnoughData: fewer than `MINIMUM_EVENTS` interactions have a later one of the same shopper.
         """
-        targets = len(data) - len(np.unique(data.users))
-        if targets < MINIMUM_TARGETS:
+        sequences = sequences_of(data)
+        if len(sequences) < MINIMUM_EVENTS:
             raise NotEnoughData(
-                f"not enough data: have {targets} interactions that follow another one of the same shopper, "
-                f"need {MINIMUM_TARGETS}"
+                f"not enough data: have {len(sequences)} interactions that have a later one of the same "
+                f"shopper, need {MINIMUM_EVENTS}"
             )
         # Forked, so that a fit does not disturb its caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self._fit(data, rng=np.random.default_rng(seed), progress=progress, resume=resume)
+            return self._fit(data, sequences, np.random.default_rng(seed), progress, resume)
 
     def _fit(
-        self, data: TrainingData, *, rng: np.random.Generator, progress: Progress, resume: Fitted | None
+        self,
+        data: TrainingData,
+        sequences: Sequences,
+        rng: np.random.Generator,
+        progress: Progress,
+        resume: Fitted | None,
     ) -> Fitted:
         length, dropout = self.length_for(data), self.dropout_for(data)
-        sequences = sequences_of(data)
         model = SequenceModel(
             self.network(length=length, dropout=dropout),
             n_items=len(sequences.vocabulary),

@@ -101,7 +101,7 @@ class Trainer:
 
     def _step(self, batch: Batch) -> None:
         self.steps += 1
-        self.seen += len(batch.targets)
+        self.seen += len(batch.rows)
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * self._rate()
         self.optimizer.zero_grad()
@@ -122,26 +122,28 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         """Mean cross-entropy per target, among all items of a small catalogue or a sample of a large one."""
-        n_items = self.model.n_items
+        rows, n_items = self.sequences.followers(batch.rows, rng=self.rng), self.model.n_items
+        targets = torch.from_numpy(self.sequences.items[rows])
+        weights = torch.from_numpy(self.sequences.weights[rows])
         if n_items <= FULL_SOFTMAX_ITEMS:
-            candidates, hits = torch.arange(n_items), batch.targets
+            candidates, hits = torch.arange(n_items), targets
         else:
             size = min(self.options.negatives, n_items)
             sample = self.rng.choice(n_items, size=size, replace=False, shuffle=False)
             candidates = torch.from_numpy(sample)
             column = torch.full((n_items,), -1)
             column[candidates] = torch.arange(len(candidates))
-            hits = column[batch.targets]
+            hits = column[targets]
         loss = shared_softmax(
             self.model(batch),
-            self.model.vectors(batch.targets),
+            self.model.vectors(targets),
             self.model.vectors(candidates),
             hits,
-            batch.weights,
+            weights,
             scale=self.options.scale,
             stands_for=n_items / len(candidates),
         )
-        return loss / batch.weights.sum()
+        return loss / weights.sum()
 
     def _minutes_over(self, started: float) -> bool:
         limit = self.options.max_minutes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,27 +16,30 @@ USERS_AT_ONCE = 128
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Shoppers whose last event is kept from training.
+    """Shoppers whose last moment is kept from training.
 
     Attributes:
-        sequences: the whole log, these events included.
+        log: what training sees, the histories of these shoppers among it.
         users: `(u,)` int64.
+        targets: `(u,)` int64, row of an event of the moment that was kept back.
     """
 
-    sequences: Sequences
+    log: Sequences
     users: Rows
+    targets: Rows
 
 
 def hold_out(
     sequences: Sequences, *, rng: np.random.Generator, users: int = 2_000
 ) -> tuple[Sequences, HeldOut]:
-    """The log without the last event of a sample of shoppers, and those events to validate on."""
-    eligible = np.flatnonzero(sequences.stops - sequences.starts >= 2)
+    """The log without the last moment of a sample of shoppers, and an event of each to validate on."""
+    eligible = np.flatnonzero(sequences.positions)
     size = min(users, -(-len(eligible) // 4))
     chosen = np.sort(rng.choice(eligible, size=size, replace=False))
     stops = sequences.stops.copy()
-    stops[chosen] -= 1
-    return replace(sequences, stops=stops), HeldOut(sequences, chosen)
+    stops[chosen] = sequences.since[stops[chosen] - 1]
+    log = replace(sequences, stops=stops)
+    return log, HeldOut(log, chosen, sequences.followers(stops[chosen] - 1, rng=rng))
 
 
 @torch.inference_mode()
@@ -46,32 +48,36 @@ def ndcg(model: SequenceModel, held_out: HeldOut, *, length: int, k: int = 10) -
 
     An item new to the shopper competes with those new to them, a repeated one with all; ties are lost.
     """
-    table = model.table()
-    log, gained, possible = held_out.sequences, 0.0, 0.0
+    table, log = model.table(), held_out.log
+    gained = possible = 0.0
     model.eval()
-    for users in _chunks(held_out):
-        last = log.stops[users] - 1
-        lengths = np.minimum(last - log.starts[users], length)
-        batch = batch_of(log, last - lengths, lengths)
-        ends = torch.cumsum(batch.lengths, dim=0) - 1
-        scores = model(batch)[ends] @ table.T
-        ranks = _ranks(scores, batch.targets[ends], _seen(log, users))
-        weights = batch.weights[ends]
+    for chosen in _groups(held_out):
+        users, targets = held_out.users[chosen], held_out.targets[chosen]
+        scores = _last_queries(model, log, users, length=length) @ table.T
+        ranks = _ranks(scores, torch.from_numpy(log.items[targets]), _seen(log, users))
+        weights = torch.from_numpy(log.weights[targets])
         gained += float((weights / torch.log2(ranks + 2.0))[ranks < k].sum())
         possible += float(weights.sum())
     return gained / possible
 
 
-def _chunks(held_out: HeldOut) -> Iterator[Rows]:
-    """The shoppers in groups of about equally long histories."""
-    lengths = (held_out.sequences.stops - held_out.sequences.starts)[held_out.users]
-    by_length = held_out.users[np.argsort(lengths, kind="stable")]
-    yield from np.array_split(by_length, -(-len(by_length) // USERS_AT_ONCE))
+def _groups(held_out: HeldOut) -> list[Rows]:
+    """The shoppers' places in `held_out`, in groups of about equally long histories."""
+    lengths = (held_out.log.stops - held_out.log.starts)[held_out.users]
+    return np.array_split(np.argsort(lengths, kind="stable"), -(-len(lengths) // USERS_AT_ONCE))
+
+
+def _last_queries(model: SequenceModel, log: Sequences, users: Rows, *, length: int) -> Tensor:
+    """`(u, d)` queries after the shoppers' last events."""
+    lengths = np.minimum(log.stops[users] - log.starts[users], length)
+    batch = batch_of(log, log.stops[users] - lengths, lengths)
+    queries: Tensor = model(batch)
+    return queries[torch.cumsum(batch.lengths, dim=0) - 1]
 
 
 def _seen(log: Sequences, users: Rows) -> tuple[Tensor, Tensor]:
-    """Row and item of everything that the shoppers had before their last event."""
-    counts = log.stops[users] - 1 - log.starts[users]
+    """Row and item of everything in the shoppers' histories."""
+    counts = log.stops[users] - log.starts[users]
     rows = np.repeat(np.arange(len(users)), counts)
     steps = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     return torch.from_numpy(rows), torch.from_numpy(log.items[log.starts[users][rows] + steps])
