@@ -277,6 +277,11 @@ def test_a_product_whose_key_changed_its_type_is_noticed(db):
     assert "refers to it as text" in database_problems()["E014"]
 
 
+def test_a_product_that_is_not_installed_is_no_concern_of_the_database(db, shop):
+    shop(PRODUCT_MODEL="shop.Nothing")
+    assert database_problems() == {}
+
+
 def test_nothing_is_said_of_a_database_that_is_not_migrated(db):
     run_sql("DROP TABLE shop_recs_interaction CASCADE")
     assert database_problems() == {}

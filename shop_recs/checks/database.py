@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -92,7 +93,10 @@ def _extension_problems(connection: BaseDatabaseWrapper) -> Messages:
 
 
 def _product_problems(connection: BaseDatabaseWrapper) -> Messages:
-    product = get_product_model()._meta
+    try:
+        product = get_product_model()._meta
+    except ImproperlyConfigured:
+        return []  # E001 says so
     ours = _column(connection, Interaction._meta.db_table, "product_id")
     theirs = _column(connection, product.db_table, str(product.pk.column))
     if ours is None or theirs is None:
