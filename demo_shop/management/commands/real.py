@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from demo_shop import postgres, real, showing
+from demo_shop import logs, postgres, real, showing
 from demo_shop.services import CannotRun, free_port, running, start_celery, start_web_server
 from demo_shop.supervisor import Supervisor
 from demo_shop.training import train_through_worker
@@ -39,8 +39,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "This empties its database, so name one by DEMO_DATABASE; `make real` does all of it."
             )
-        if not real.data_folder().is_dir():
-            raise CommandError(f"No logs in {real.data_folder()}; SHOP_RECS_DATA says where they are.")
+        if not logs.data_folder().is_dir():
+            raise CommandError(f"No logs in {logs.data_folder()}; SHOP_RECS_DATA says where they are.")
         self.began = time.monotonic()
         try:
             with running() as supervisor:
@@ -73,8 +73,8 @@ class Command(BaseCommand):
         """Titles, prices and baskets into the shop's tables, then the log by the app's own command."""
         import pyarrow.parquet as pq
 
-        source = real.data_folder() / "online-retail" / "online_retail.parquet"
-        cleaned = real.read_online_retail(source, lines=lines)
+        source = logs.data_folder() / "online-retail" / "online_retail.parquet"
+        cleaned = logs.read_online_retail(source, lines=lines)
         real.import_retail(cleaned)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "retail.parquet")
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         """Products known by their keys alone, then the log by the app's own command."""
         import pyarrow.parquet as pq
 
-        events = pq.read_table(real.data_folder() / "tmall" / "events.parquet").sort_by("ts")
+        events = pq.read_table(logs.data_folder() / "tmall" / "events.parquet").sort_by("ts")
         events = events.slice(max(len(events) - lines, 0)) if lines else events
         real.import_bare_products(events["item_id"].unique().to_pylist())
         with tempfile.TemporaryDirectory() as folder:
