@@ -9,17 +9,19 @@ from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, include, path
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
-from rest_framework.serializers import ModelSerializer
+from rest_framework.serializers import CharField, ModelSerializer
 
 Product = apps.get_model("shop.Product")
 
 
 class ProductSerializer(ModelSerializer):  # type: ignore[type-arg]
-    """The columns that a recommendation shows of a product."""
+    """What a recommendation shows of a product."""
+
+    url = CharField(source="get_absolute_url")
 
     class Meta:
         model = Product
-        fields = ("id", "name", "image", "price")
+        fields = ("id", "name", "url", "image", "price")
 
 
 class ProductList(ListAPIView):  # type: ignore[type-arg]

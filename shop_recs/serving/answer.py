@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db.models import Manager, QuerySet
@@ -42,16 +42,16 @@ def recommended_for_you(
         TypeError: `products` is no queryset of product instances.
         ValueError: `products` cannot be ranked any more (it is sliced, combined …), or `limit` is negative.
     """
+    candidates = rules.candidates(products)
     shopper = shopper_of(request)
-    left_out = [*exclude] if product is None else [product, *exclude]
+    seen = context.of_shopper(shopper, using=candidates.db)
     candidates = rules.leave_out(
-        rules.candidates(products),
-        left_out,
-        shopper=shopper,
+        candidates,
+        exclude if product is None else [product, *exclude],
+        shopper=NOBODY if seen.only_looks else shopper,
         request=request,
         bought=settings.EXCLUDE_PURCHASED,
     )
-    seen = context.of_shopper(shopper, using=candidates.db)
     return explained(_climb(candidates, ladder.for_shopper(seen), seen, limit=limit), seen)
 
 
@@ -94,12 +94,13 @@ def similar_items(
     return explained(rows, seen, similar_to=seeds)
 
 
-def _climb(candidates: QuerySet[Any], rungs: Sequence[Rung], seen: Context, *, limit: int) -> list[Row]:
+def _climb(candidates: QuerySet[Any], rungs: Iterator[Rung], seen: Context, *, limit: int) -> list[Row]:
     """The best rung's products, then those of all other rungs in one more statement, without repeats."""
     if limit < 0:
         raise ValueError(f"limit is {limit}; a list has 0 products or more")
-    rows = retrieve.nearest(candidates, rungs[0], seen, limit=limit) if rungs and limit else []
+    best = next(rungs, None) if limit else None
+    rows = retrieve.nearest(candidates, best, seen, limit=limit) if best else []
     if (missing := limit - len(rows)) > 0:
         others = candidates.exclude(pk__in=[row.product.pk for row in rows])
-        rows += retrieve.remaining(others, rungs[1:], seen, limit=missing)
+        rows += retrieve.remaining(others, list(rungs), seen, limit=missing)
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,7 @@ HISTORY_LENGTH = 100
 NOBODY = Shopper(visitor_id=None, user_id=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something the shopper did, or a product that a list starts from (then `kind` is a view, `age` is 0)."""
 
     product: Any
@@ -39,8 +38,8 @@ class ActiveVersion:
     """A version as its pointer showed it, and the vectors that it has for the events.
 
     Attributes:
-        places: for each vector, which event it belongs to.
-        packed: the vectors in the order of `places`, as `vector_send` writes them.
+        sha256: checksum of its encoder, or None where that is missing.
+        packed: for each of the vectors the place of its event in 2 bytes, then what `vector_send` writes.
     """
 
     id: int
@@ -50,27 +49,35 @@ class ActiveVersion:
     unit_norm: bool
     finds_similar: bool
     sha256: str | None
-    places: Sequence[int]
     packed: bytes
 
     @cached_property
+    def places(self) -> npt.NDArray[np.int16]:
+        """`(k,)` int16: which event each of the vectors belongs to, ascending."""
+        return self._rows["place"].astype(np.int16)
+
+    @cached_property
     def vectors(self) -> npt.NDArray[np.float32]:
-        """`(len(places), dimensions)` float32.
+        """`(k, dimensions)` float32.
 
         Raises:
             ValueError: the stored vectors have another number of dimensions than the version says.
         """
-        row = np.dtype([("header", ">i2", 2), ("vector", ">f4", self.dimensions)])
-        rows = np.frombuffer(self.packed, dtype=row)
-        if len(rows) != len(self.places) or (rows["header"][:, 0] != self.dimensions).any():
-            raise ValueError(f"its vectors do not have {self.dimensions} dimensions")
-        return rows["vector"].astype(np.float32)
+        return self._rows["vector"].astype(np.float32)
 
     @cached_property
     def units(self) -> npt.NDArray[np.float32]:
         """`vectors` at length 1."""
         units: npt.NDArray[np.float32] = self.vectors / np.linalg.norm(self.vectors, axis=1, keepdims=True)
         return units
+
+    @cached_property
+    def _rows(self) -> npt.NDArray[Any]:
+        row = [("place", ">i2"), ("header", ">i2", 2), ("vector", ">f4", self.dimensions)]
+        rows = np.frombuffer(self.packed, dtype=np.dtype(row))
+        if (rows["header"][:, 0] != self.dimensions).any():
+            raise ValueError(f"its vectors do not have {self.dimensions} dimensions")
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,12 @@ class Context:
 
     events: Sequence[Event]
     versions: Sequence[ActiveVersion]
+
+    @property
+    def only_looks(self) -> bool:
+        """These are all the events, and none put anything into a cart or bought it."""
+        looks = all(event.kind in (Kind.VIEW, Kind.FAVOURITE) for event in self.events)
+        return looks and len(self.events) < HISTORY_LENGTH
 
     def history(self, version: ActiveVersion) -> History:
         """The events whose products have a vector in `version`, as its encoder wants them.
@@ -98,15 +111,17 @@ class Context:
         return [self.events[place] for place in version.places]
 
 
-# A shopper is one visitor, or all visitors of a user. Each visitor's last events come from one descent of the
-# index (visitor, -occurred_at), so a long history costs no more than a short one.
-_EVENTS_OF_SHOPPER = """
+_EVENTS_OF_VISITOR = """
+    SELECT product_id, kind, occurred_at, id FROM shop_recs_interaction
+    WHERE visitor_id = {visitor} ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
+"""
+
+# Each visitor's last events come from one descent of the index (visitor, -occurred_at), so that a user with a
+# long history on many devices costs little more than a visitor.
+_EVENTS_OF_USER = """
     SELECT event.product_id, event.kind, event.occurred_at, event.id
     FROM (SELECT id FROM shop_recs_visitor WHERE user_id = %(user)s UNION SELECT %(visitor)s::uuid) AS visitor
-    CROSS JOIN LATERAL (
-        SELECT product_id, kind, occurred_at, id FROM shop_recs_interaction
-        WHERE visitor_id = visitor.id ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
-    ) AS event
+    CROSS JOIN LATERAL ({of_visitor}) AS event
     ORDER BY event.occurred_at DESC, event.id DESC LIMIT %(length)s
 """
 
@@ -119,8 +134,9 @@ _EVENTS_OF_PRODUCTS = """
 _TITLE = "(SELECT {title}::text FROM {table} AS product WHERE product.{key} = recent.product_id)"
 
 # One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
-# vectors as bytes, which numpy reads without parsing text. An encoder comes only where this process
-# does not hold it yet. All of it comes from one snapshot, so a publish cannot mix versions.
+# vectors as bytes, which numpy reads without parsing text; those of one dimension say nothing about an event.
+# An encoder comes only where this process does not hold it yet. All comes from one snapshot, so a publish
+# cannot mix versions.
 _CONTEXT = """
     WITH event AS MATERIALIZED (
         SELECT recent.product_id, recent.kind, {title} AS title,
@@ -136,19 +152,18 @@ _CONTEXT = """
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
            version.id, version.algorithm, version.dimensions, version.item_count, version.unit_norm,
-           version.finds_similar, encoder.sha256, coalesce(known.places, '{{}}'), coalesce(known.packed, ''),
+           version.finds_similar, encoder.sha256,
+           coalesce((
+               SELECT string_agg(int2send(place::int2) || vector_send(item.vector), '' ORDER BY place)
+               FROM event JOIN shop_recs_itemvector AS item
+               ON item.product_id = event.product_id AND item.version_id = version.id
+               WHERE version.dimensions > 1
+           ), ''),
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
     LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(ladder)s::text[])
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
     LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
-    LEFT JOIN LATERAL (
-        SELECT array_agg(event.place ORDER BY event.place) AS places,
-               string_agg(vector_send(item.vector), ''::bytea ORDER BY event.place) AS packed
-        FROM event JOIN shop_recs_itemvector AS item
-        ON item.product_id = event.product_id AND item.version_id = version.id
-    ) AS known ON true
-    ORDER BY array_position(%(ladder)s::text[], active.algorithm::text)
 """
 
 
@@ -156,8 +171,11 @@ def of_shopper(shopper: Shopper, *, using: str) -> Context:
     """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched."""
     if shopper == NOBODY:
         return of_products([], using=using)
-    of_whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
-    return _read(_EVENTS_OF_SHOPPER, of_whom, using=using)
+    whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
+    if shopper.user_id is None:
+        return _read(_EVENTS_OF_VISITOR.format(visitor="%(visitor)s"), whom, using=using)
+    of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
+    return _read(_EVENTS_OF_USER.format(of_visitor=of_each), whom, using=using)
 
 
 def of_products(keys: Sequence[Any], *, using: str) -> Context:
@@ -176,8 +194,8 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
         rows = cursor.fetchall()
     products, kinds, ages, titles = (column or [] for column in rows[0][:4])
     return Context(
-        events=[Event(*event) for event in zip(products, kinds, ages, titles, strict=True)],
-        versions=[_version(row[4:]) for row in rows if row[4] is not None],
+        events=list(map(Event, products, kinds, ages, titles)),
+        versions=sorted((_version(row[4:]) for row in rows if row[4] is not None), key=_rank),
     )
 
 
@@ -187,6 +205,11 @@ def _version(row: Sequence[Any]) -> ActiveVersion:
     if content is not None:
         encoding.hold(name, content, sha256=str(version.sha256))
     return version
+
+
+def _rank(version: ActiveVersion) -> int:
+    place: int = settings.LADDER.index(version.algorithm)
+    return place
 
 
 def _title(connection: BaseDatabaseWrapper) -> str:

@@ -104,7 +104,7 @@ def _reason(row: Row, context: Context, because: Callable[[Event], Reason]) -> R
 def _nearest(vector: Floats, version: ActiveVersion, context: Context) -> Event:
     """The event whose product is most like the recommended one; of equals the latest."""
     latest_first = (version.units @ vector)[::-1]
-    return context.events[version.places[-1 - int(latest_first.argmax())]]
+    return context.events[int(version.places[-1 - latest_first.argmax()])]
 
 
 def _alike(event: Event, *, seeds: Mapping[Any, Any]) -> Reason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,18 +36,18 @@ class Rung:
     personal: bool
 
 
-def for_shopper(context: Context) -> list[Rung]:
-    """The rungs that can rank for the shopper with these events, best first."""
+def for_shopper(context: Context) -> Iterator[Rung]:
+    """The rungs that can rank for the shopper with these events, best first, each made when asked for."""
     return _usable(context, _encoded)
 
 
-def for_similar(context: Context) -> list[Rung]:
+def for_similar(context: Context) -> Iterator[Rung]:
     """The rungs that can rank by likeness to the context's products, then those that know what is popular."""
     return _usable(context, _averaged)
 
 
-def _usable(context: Context, rung_of: Callable[[Context, ActiveVersion], Rung | None]) -> list[Rung]:
-    return [rung for version in context.versions if (rung := _checked(context, version, rung_of))]
+def _usable(context: Context, rung_of: Callable[[Context, ActiveVersion], Rung | None]) -> Iterator[Rung]:
+    return (rung for version in context.versions if (rung := _checked(context, version, rung_of)))
 
 
 def _checked(
@@ -86,7 +86,7 @@ def _averaged(context: Context, version: ActiveVersion) -> Rung | None:
     if not version.finds_similar:
         rung = _encoded(context, version)
         return rung if rung and not rung.personal else None
-    if not len(version.places):
+    if not len(version.vectors):
         return None
     mean: Floats = version.units.mean(axis=0)
     # Inner products rank unit vectors as angles do, so a version of these needs only one index.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
@@ -26,13 +26,13 @@ VECTORS = "_shop_recs_of_version"
 class LateRung:
     """The rung that ranks a queryset: found at its first evaluation, kept for all that is made of it."""
 
-    def __init__(self, find: Callable[[], list[Rung]]) -> None:
+    def __init__(self, find: Callable[[], Iterator[Rung]]) -> None:
         self._find = find
 
     @cached_property
     def found(self) -> Rung | None:
         """The best rung, or None where nothing is published."""
-        return next(iter(self._find()), None)
+        return next(self._find(), None)
 
 
 class PinnedVersion(Expression):
@@ -100,7 +100,7 @@ class RecommendableQuerySet(QuerySet[_Product]):
         return _ranked(products, lambda: ladder.for_similar(context.of_products(seeds, using=products.db)))
 
 
-def _ranked(products: _Ranked, find: Callable[[], list[Rung]]) -> _Ranked:
+def _ranked(products: _Ranked, find: Callable[[], Iterator[Rung]]) -> _Ranked:
     rung = LateRung(find)
     of_version = Q(shop_recs_vectors__version=PinnedVersion(rung))
     scored = products.annotate(

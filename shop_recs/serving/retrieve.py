@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 from django.db.models import (
+    BinaryField,
     BooleanField,
     Case,
     F,
     FilteredRelation,
+    FloatField,
     Func,
     Model,
     OrderBy,
@@ -19,8 +21,7 @@ from django.db.models import (
     QuerySet,
     When,
 )
-from django.db.models.functions import Cast
-from pgvector.django import CosineDistance, MaxInnerProduct, VectorField
+from pgvector import Vector
 
 from shop_recs.conf import settings
 from shop_recs.serving.context import Context
@@ -88,9 +89,9 @@ def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, 
 def distance(rung: Rung, vector: str, *, indexed: bool = False) -> Func:
     """How far a column of vectors is from the rung's query vector, in the words of its index."""
     # An index serves the very expression it was built on, and that names the number of dimensions.
-    column = Cast(vector, VectorField(dimensions=rung.version.dimensions)) if indexed else F(vector)
-    measure: Func = (CosineDistance if rung.by_angle else MaxInnerProduct)(column, rung.query)
-    return measure
+    cast = f"::vector({rung.version.dimensions})" if indexed else ""
+    operator, query = "<=>" if rung.by_angle else "<#>", Vector(rung.query).to_text()
+    return Func(vector, template=f"(%(expressions)s){cast} {operator} '{query}'", output_field=FloatField())
 
 
 def score(rung: Rung, distance: float) -> float:
@@ -107,8 +108,11 @@ def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
 
 def newest_first(model: type[Model]) -> OrderBy:
     """By `Meta.get_latest_by`, else by the time of creation, else by key."""
-    latest = model._meta.get_latest_by or _creation_field(model) or "pk"
-    return F(latest if isinstance(latest, str) else latest[0]).desc()
+    latest = model._meta.get_latest_by or _creation_field(model)
+    if latest is None:
+        return F("pk").desc()
+    first = latest if isinstance(latest, str) else latest[0]
+    return F(first.removeprefix("-")).desc(nulls_last=True)
 
 
 def _creation_field(model: type[Model]) -> str | None:
@@ -142,7 +146,9 @@ def _measures(rung: Rung, vector: str, number: int, *, indexed: bool = False) ->
     """Annotations: the distance by the rung and, for explaining it, the product's vector."""
     measures: dict[str, Any] = {f"{DISTANCE}_{number}": distance(rung, vector, indexed=indexed)}
     if rung.personal:
-        measures[f"{VECTOR}_{number}"] = F(vector)
+        # Bytes are read faster; without an index they would be packed for every product there is.
+        packed = Func(vector, function="vector_send", output_field=BinaryField())
+        measures[f"{VECTOR}_{number}"] = packed if indexed else F(vector)
     return measures
 
 
@@ -153,6 +159,11 @@ def _row(product: Any, rungs: Sequence[Rung]) -> Row:
         distance = product.__dict__.pop(f"{DISTANCE}_{number}")
         vector = product.__dict__.pop(f"{VECTOR}_{number}", None)
         if distance is not None:
-            vector = None if vector is None else np.asarray(vector, dtype=np.float32)
-            found = Row(product, rung, score(rung, distance), vector)
+            found = Row(product, rung, score(rung, distance), _unpacked(vector))
     return found
+
+
+def _unpacked(vector: bytes | list[float] | None) -> Floats | None:
+    if isinstance(vector, bytes):
+        return np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
+    return None if vector is None else np.asarray(vector, dtype=np.float32)

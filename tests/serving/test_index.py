@@ -70,6 +70,16 @@ def test_recommendations_come_from_the_index(catalogue, shopper):
     assert re.search(r"Index Scan using shop_recs_itemvector_v\d+_vector_idx\b", plan_of(captured))
 
 
+def test_the_index_is_used_beside_a_filter_of_what_was_bought(catalogue, shopper, visitor, did):
+    did(visitor, Kind.PURCHASE, *catalogue[0][107:1007:50])
+    did(visitor, Kind.CART, catalogue[0][157])
+    with CaptureQueriesContext(connection) as captured:
+        recs = recommended_for_you(shopper)
+    assert len(recs) == 12
+    assert not set(recs) & {*catalogue[0][107:1007:50], catalogue[0][157]}
+    assert "Index Scan using shop_recs_itemvector" in plan_of(captured)
+
+
 def test_similar_items_come_from_the_index_of_angles(db, catalogue):
     with CaptureQueriesContext(connection) as captured:
         recs = similar_items(catalogue[0][7])

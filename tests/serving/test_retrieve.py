@@ -119,13 +119,11 @@ def test_what_is_no_queryset_of_products_is_refused(products, shop):
         recommended_for_you(shop, products=products())
 
 
-def test_filter_and_ranking_are_one_statement(shop):
-    with CaptureQueriesContext(
-        connection,
-    ) as captured:
-        recommended_for_you(shop, limit=2, products=product_queryset().filter(name__endswith="3"))
-    rankings = [query["sql"] for query in captured if "<#>" in query["sql"]]
-    assert len(rankings) == 1
-    assert all(
-        part in rankings[0] for part in ("LIKE", "shop_recs_itemvector", "shop_recs_interaction", "LIMIT 2")
-    )
+def test_filter_log_and_ranking_are_one_statement(shop, shelves, visitor, did):
+    did(visitor, Kind.PURCHASE, shelves[0][3])
+    with CaptureQueriesContext(connection) as captured:
+        recs = recommended_for_you(shop, limit=1, products=product_queryset().filter(name__endswith="3"))
+    assert recs == [shelves[1][3]]
+    (ranking,) = [query["sql"] for query in captured if "<#>" in query["sql"]]
+    for part in ("LIKE", "shop_recs_itemvector", "shop_recs_interaction", "LIMIT 1"):
+        assert part in ranking
