@@ -59,7 +59,7 @@ def _summary(runs: list[dict[str, Any]]) -> None:
     """The mean over the seeds, with the standard deviation of NDCG, and the baselines."""
     for part in ("all", "discovery"):
         if part in runs[0]:
-            values = [figures[part]["ndcg_10"] for figures in runs]
+            values = [figures[part]["ndcg@10"] for figures in runs]
             print(f"{part}: NDCG@10 {np.mean(values):.4f} ± {np.std(values):.4f}")
     for name, figures in runs[0]["baselines"].items():
         print(_line(name, figures))
@@ -71,8 +71,8 @@ def _line(name: str, figures: dict[str, Any]) -> str:
         if part in figures:
             shown = figures[part]
             parts.append(
-                f"{part}: NDCG@10 {shown['ndcg_10']:.4f} HR@10 {shown['hit_rate_10']:.4f} "
-                f"MRR@20 {shown['mrr_20']:.4f} coverage {shown['coverage_10']:.2f} ({shown['cases']} cases)"
+                f"{part}: NDCG@10 {shown['ndcg@10']:.4f} HR@10 {shown['hit_rate@10']:.4f} "
+                f"MRR@20 {shown['mrr@20']:.4f} coverage {shown['coverage@10']:.2f} ({shown['cases']} cases)"
             )
     return f"{name:8} {'; '.join(parts)}"
 

@@ -193,7 +193,7 @@ def _foresight(fitted: Fitted, split: Split) -> float:
         ranks[discovered] = target_ranks(
             scores, split.cases[discovered] - chunk.start, split.targets[discovered]
         )
-    return ranking_metrics(ranks, split.cases, k=10)["ndcg_10"]
+    return ranking_metrics(ranks, split.cases, k=10)["ndcg@10"]
 
 
 def _steps_back(data: TrainingData) -> npt.NDArray[np.int64]:

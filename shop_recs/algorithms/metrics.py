@@ -66,10 +66,10 @@ def ranking_metrics(ranks: Integers, cases: Integers, *, k: int) -> Metrics:
     np.maximum.at(reciprocal, cases, np.where(found, 1.0 / ranks, 0.0))
     hits = np.bincount(cases, weights=found)
     return {
-        f"ndcg_{k}": float(np.mean(np.bincount(cases, weights=gains) / ideal[np.minimum(sizes, k) - 1])),
-        f"recall_{k}": float(np.mean(hits / sizes)),
-        f"hit_rate_{k}": float(np.mean(hits > 0)),
-        f"mrr_{k}": float(np.mean(reciprocal)),
+        f"ndcg@{k}": float(np.mean(np.bincount(cases, weights=gains) / ideal[np.minimum(sizes, k) - 1])),
+        f"recall@{k}": float(np.mean(hits / sizes)),
+        f"hit_rate@{k}": float(np.mean(hits > 0)),
+        f"mrr@{k}": float(np.mean(reciprocal)),
     }
 
 

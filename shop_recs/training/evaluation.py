@@ -37,8 +37,8 @@ def evaluate(
 
     Returns:
         `{"cases", "cold_targets", "seconds", "all": {...}, "discovery": {...}, "baselines": {name: {...}}}`;
-        the innermost hold `cases`, `targets` and per k `ndcg_k`, `recall_k`, `hit_rate_k`, `mrr_k`,
-        `coverage_k` (the share of the products with interactions that some list showed). A part without a
+        the innermost hold `cases`, `targets` and per k `ndcg@k`, `recall@k`, `hit_rate@k`, `mrr@k`,
+        `coverage@k` (the share of the products with interactions that some list showed). A part without a
         target is left out.
     """
     started = time.perf_counter()
@@ -108,5 +108,5 @@ class _Tally:
         sellable = len(np.unique(self.split.train.items))
         for k, shown in zip(self.ks, self.shown, strict=True):
             figures |= ranking_metrics(ranks, cases, k=k)
-            figures[f"coverage_{k}"] = float(np.count_nonzero(shown) / sellable)
+            figures[f"coverage@{k}"] = float(np.count_nonzero(shown) / sellable)
         return figures

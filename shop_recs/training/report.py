@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,15 +28,6 @@ def figures(fitted: Fitted, split: Split, *, ks: Sequence[int] = LENGTHS) -> dic
             "until": datetime.fromtimestamp(split.train.now, tz=UTC).isoformat(),
             "seconds": judged["seconds"],
         },
-        "model": _parts(judged),
-        **{name: _parts(baseline) for name, baseline in judged["baselines"].items()},
-    }
-
-
-def _parts(judged: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """The figures for all targets and for discovery, a figure in the first 10 places named `ndcg@10`."""
-    return {
-        part: {re.sub(r"_(\d+)$", r"@\1", name): value for name, value in judged[part].items()}
-        for part in ("all", "discovery")
-        if part in judged
+        "model": {part: judged[part] for part in ("all", "discovery") if part in judged},
+        **judged["baselines"],
     }

@@ -129,7 +129,7 @@ class AlgorithmContract:
     def test_it_can_be_evaluated(self, algorithm: Recommender) -> None:
         split = split_by_time(tastes())
         figures = evaluate(algorithm.fit(split.train), split, baselines=False)
-        assert 0 < figures["all"]["hit_rate_10"] <= 1
+        assert 0 < figures["all"]["hit_rate@10"] <= 1
 
     def test_progress_is_reported_and_can_cancel(self, algorithm: Recommender) -> None:
         reports: list[tuple[str, float]] = []

@@ -27,5 +27,5 @@ def test_a_real_log_is_foretold_as_well_as_ever(
     protocol = PROTOCOLS[log]
     figures = run(ALS(), protocol.test(protocol.read()), seed=0, baselines=True)
     for part, ndcg in least.items():
-        assert figures[part]["ndcg_10"] >= ndcg
-        assert figures[part]["ndcg_10"] > figures["baselines"]["popular"][part]["ndcg_10"]
+        assert figures[part]["ndcg@10"] >= ndcg
+        assert figures[part]["ndcg@10"] > figures["baselines"]["popular"][part]["ndcg@10"]

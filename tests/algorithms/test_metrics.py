@@ -38,15 +38,15 @@ def worst_order(scores: npt.NDArray[Any], targets: list[int]) -> list[int]:
 
 def metrics_by_definition(scores: npt.NDArray[Any], targets: list[list[int]], k: int) -> dict[str, float]:
     """Each metric for each case, one list at a time."""
-    figures: dict[str, list[float]] = {f"{name}_{k}": [] for name in ("ndcg", "recall", "hit_rate", "mrr")}
+    figures: dict[str, list[float]] = {f"{name}@{k}": [] for name in ("ndcg", "recall", "hit_rate", "mrr")}
     for row, wanted in zip(scores, targets, strict=True):
         gains = [1 if item in wanted else 0 for item in worst_order(row, wanted)[:k]]
         ideal = [1] * min(k, len(wanted))
         hits = [place for place, gain in enumerate(gains, start=1) if gain]
-        figures[f"ndcg_{k}"].append(dcg(gains) / dcg(ideal))
-        figures[f"recall_{k}"].append(len(hits) / len(wanted))
-        figures[f"hit_rate_{k}"].append(1.0 if hits else 0.0)
-        figures[f"mrr_{k}"].append(1.0 / hits[0] if hits else 0.0)
+        figures[f"ndcg@{k}"].append(dcg(gains) / dcg(ideal))
+        figures[f"recall@{k}"].append(len(hits) / len(wanted))
+        figures[f"hit_rate@{k}"].append(1.0 if hits else 0.0)
+        figures[f"mrr@{k}"].append(1.0 / hits[0] if hits else 0.0)
     return {name: sum(values) / len(values) for name, values in figures.items()}
 
 
@@ -106,4 +106,4 @@ def test_an_item_that_is_not_ranked_is_found_nowhere() -> None:
     scores = np.array([[-np.inf, -np.inf, 1.0]])
     ranks = target_ranks(scores, np.array([0]), np.array([1]))
     assert ranks.tolist() == [UNRANKED]
-    assert ranking_metrics(ranks, np.array([0]), k=10)["recall_10"] == 0.0
+    assert ranking_metrics(ranks, np.array([0]), k=10)["recall@10"] == 0.0

@@ -99,7 +99,7 @@ def test_the_lists_are_those_that_would_be_served(log: TrainingData, fitted: Fit
     figures = evaluate(fitted, split, ks=[k], baselines=False)
     for part, discovery in (("all", False), ("discovery", True)):
         by_hand = recall_by_hand(fitted, split, k=k, discovery=discovery)
-        assert figures[part][f"recall_{k}"] == pytest.approx(by_hand), part
+        assert figures[part][f"recall@{k}"] == pytest.approx(by_hand), part
 
 
 def test_memory_for_few_scores_gives_the_same_figures(
@@ -117,7 +117,7 @@ def test_leaving_one_out_judges_discovery_alone(log: TrainingData, fitted: Fitte
     split = leave_one_out(log)
     figures = evaluate(fitted, split, ks=[5])
     assert "all" not in figures
-    assert figures["discovery"]["recall_5"] == pytest.approx(
+    assert figures["discovery"]["recall@5"] == pytest.approx(
         recall_by_hand(fitted, split, k=5, discovery=True)
     )
 
@@ -125,8 +125,8 @@ def test_leaving_one_out_judges_discovery_alone(log: TrainingData, fitted: Fitte
 def test_the_visitors_own_history_is_a_baseline_that_discovers_nothing(fitted: Fitted) -> None:
     log = log_of([[0, 1, 0, 0], [2, 3, 2, 2]], n_items=N_ITEMS)
     baseline = evaluate(fitted, split_by_time(log, cut=2.5 * DAY), ks=[1])["baselines"]["history"]
-    assert baseline["all"]["hit_rate_1"] == 1.0
-    assert baseline["all"]["coverage_1"] == 0.5
+    assert baseline["all"]["hit_rate@1"] == 1.0
+    assert baseline["all"]["coverage@1"] == 0.5
     assert "discovery" not in baseline
 
 
@@ -141,7 +141,7 @@ def test_a_visitor_without_an_answer_is_a_miss(fitted: Fitted) -> None:
     split = split_by_time(log_of([[0, 1, 0]] * 4, kinds=[np.array([4, 1, 4])] * 4), cut=1.5 * DAY)
     assert split.train.kinds[-1] == 1
     small = Fitted(item_vectors=fitted.item_vectors[:2], known=fitted.known[:2], encoder=NewestFirst())
-    assert evaluate(small, split, baselines=False)["all"]["hit_rate_10"] == 0.0
+    assert evaluate(small, split, baselines=False)["all"]["hit_rate@10"] == 0.0
 
 
 def test_figures_are_json_and_counted(log: TrainingData, fitted: Fitted) -> None:
@@ -151,7 +151,7 @@ def test_figures_are_json_and_counted(log: TrainingData, fitted: Fitted) -> None
     assert figures["all"]["targets"] == len(split.targets)
     assert figures["discovery"]["targets"] == split.new().sum()
     assert set(figures["all"]) == {"cases", "targets"} | {
-        f"{name}_{k}" for name in ("ndcg", "recall", "hit_rate", "mrr", "coverage") for k in (10, 20)
+        f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate", "mrr", "coverage") for k in (10, 20)
     }
 
 
