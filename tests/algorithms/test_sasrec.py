@@ -145,6 +145,12 @@ def test_too_little_data_is_refused_with_figures():
         SASRec().fit(log_of([[1, 2, 3], [4, 5], [6]]))
 
 
+def test_kinds_that_count_for_nothing_are_no_error():
+    nothing = np.zeros(8, dtype=np.float32)
+    fitted = SASRec(dimensions=8, max_epochs=1).fit(log_of(walks(length=8), kind_weights=nothing))
+    assert np.isfinite(fitted.item_vectors).all()
+
+
 def test_the_log_is_not_changed(walked):
     before = {name: getattr(walked, name).copy() for name in ("users", "items", "kinds", "times", "weights")}
     SASRec(dimensions=8, max_epochs=1).fit(walked)

@@ -27,6 +27,7 @@ WARM_UP_STEPS, WARM_UP_PART = 200, 0.1
 AVERAGE_DECAY = 0.99
 STEPS_PER_EPOCH, SMALLEST_BATCH = 64, 128
 """A small log is cut into smaller batches, so that an epoch still has a number of steps."""
+SMALLEST_WEIGHT = 1e-6
 PROGRESS_EVERY = 10
 """Steps between two calls of the progress callback: less than a second."""
 
@@ -143,7 +144,8 @@ class Trainer:
             scale=self.options.scale,
             stands_for=n_items / len(candidates),
         )
-        return loss / weights.sum()
+        # A batch may be all of a kind that counts for nothing.
+        return loss / weights.sum().clamp(min=SMALLEST_WEIGHT)
 
     def _minutes_over(self, started: float) -> bool:
         limit = self.options.max_minutes

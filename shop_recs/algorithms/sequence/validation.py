@@ -58,7 +58,7 @@ def ndcg(model: SequenceModel, held_out: HeldOut, *, length: int, k: int = 10) -
         weights = torch.from_numpy(log.weights[targets])
         gained += float((weights / torch.log2(ranks + 2.0))[ranks < k].sum())
         possible += float(weights.sum())
-    return gained / possible
+    return gained / possible if possible else 0.0
 
 
 def _groups(held_out: HeldOut) -> list[Rows]:
