@@ -24,8 +24,8 @@ import numpy as np
 
 DATABASE = "benchmark_serving"
 DIMENSIONS = 64
-EVENTS = 50
-"""Length of the visitor's history."""
+HISTORIES = (20, 100)
+"""Events of the visitors who ask: a usual number, and as many as are ever read."""
 
 
 def main() -> None:
@@ -36,11 +36,11 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true")
     options = parser.parse_args()
     with database():
-        visitor = fill(options.products)
+        visitors = fill(options.products)
         if options.memory:
-            compare_memory(visitor)
+            compare_memory(visitors[0])
         else:
-            compare_latency(visitor, options.requests)
+            compare_latency(visitors, options.requests)
 
 
 @contextmanager
@@ -67,8 +67,8 @@ def database() -> Iterator[None]:
             cursor.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
 
 
-def fill(size: int) -> UUID:
-    """Products in clusters with vectors as ALS would leave them, a log of 200,000 events, and one visitor."""
+def fill(size: int) -> list[UUID]:
+    """Products in clusters with vectors as ALS would leave them, a log of 200,000 events, two visitors."""
     from django.db import connection
 
     from shop_recs.conf import get_product_model, settings
@@ -94,11 +94,13 @@ def fill(size: int) -> UUID:
             [size],
         )
         cursor.execute("VACUUM ANALYZE")
-    visitor = Visitor.objects.create()
+    visitors = [Visitor.objects.create() for _ in HISTORIES]
     Interaction.objects.bulk_create(
-        Interaction(visitor=visitor, product=products[place * 20], kind=Kind.VIEW) for place in range(EVENTS)
+        Interaction(visitor=visitor, product=products[place * 20 % size], kind=Kind.VIEW)
+        for visitor, length in zip(visitors, HISTORIES, strict=True)
+        for place in range(length)
     )
-    return visitor.pk
+    return [visitor.pk for visitor in visitors]
 
 
 def clustered(size: int) -> np.ndarray:
@@ -109,12 +111,15 @@ def clustered(size: int) -> np.ndarray:
     return (vectors * rng.lognormal(sigma=0.4, size=(size, 1))).astype(np.float32)
 
 
-def compare_latency(visitor: UUID, requests: int) -> None:
+def compare_latency(visitors: list[UUID], requests: int) -> None:
     """Ask all pages in turn, so that whatever else the machine does meets all of them."""
+    url = "/recs/v1/recommendations/"
+    usual, long = ({"Cookie": cookie(visitor)} for visitor in visitors)
     pages = {
         "bare DRF view, 12 products": ("/products/", {}),
-        "recommendations": ("/recs/v1/recommendations/", {"Cookie": cookie(visitor)}),
-        "recommendations, no cookie": ("/recs/v1/recommendations/", {}),
+        f"recommendations, {HISTORIES[0]} events": (url, usual),
+        f"recommendations, {HISTORIES[1]} events": (url, long),
+        "recommendations, no cookie": (url, {}),
         "similar items": ("/recs/v1/items/7/similar/", {}),
     }
     with server() as (port, _process):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
-from shop_recs.serving.cards import title
+from shop_recs.serving import cards
 from shop_recs.serving.context import ActiveVersion, Context, Event
 from shop_recs.serving.ladder import Floats
 from shop_recs.serving.retrieve import Row
@@ -37,7 +37,7 @@ THIS = {
 Reason = tuple[Promise | str, Any]
 """Words and the product that they name, or None."""
 
-_title_of = lazy(title, str)
+_title_of = lazy(cards.title, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +120,5 @@ def _because(event: Event) -> Reason:
         fields[str(settings.PRODUCT_FIELDS["title"])] = event.title
     loaded = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
     product = model.from_db(None, loaded, [fields[name] for name in loaded])
-    return format_lazy(BECAUSE[Kind(event.kind)], title=_title_of(product)), product
+    title = _title_of(product) if event.title is None else event.title
+    return format_lazy(BECAUSE[Kind(event.kind)], title=title), product

@@ -57,3 +57,54 @@ def test_a_web_process_never_imports_what_only_training_needs(shelves, tastes, v
         check=False,
     )
     assert (ran.returncode, ran.stdout.strip()) == (0, "[]"), ran.stderr
+
+
+SHOP_MODELS = """
+from django.db import models
+
+from shop_recs.serving.querysets import RecommendableQuerySet
+
+
+class ProductQuerySet(RecommendableQuerySet["Product"]):
+    def sold(self):
+        return self.filter(sold=True)
+
+
+class Product(models.Model):
+    sold = models.BooleanField(default=True)
+    objects = ProductQuerySet.as_manager()
+"""
+
+START = """
+import django
+from django.conf import settings
+
+settings.configure(
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "recommending", "shop_recs"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "none"}},
+    SHOP_RECS={"PRODUCT_MODEL": "recommending.Product"},
+)
+django.setup()
+
+from recommending.models import Product
+
+print(Product.objects.sold().similar_to(Product(pk=1)).query.order_by)
+"""
+
+
+def test_the_models_of_a_shop_may_import_the_queryset(tmp_path):
+    shop = tmp_path / "recommending"
+    shop.mkdir()
+    (shop / "__init__.py").touch()
+    (shop / "models.py").write_text(SHOP_MODELS)
+    path = os.pathsep.join([str(tmp_path), os.getcwd()])
+    environment = os.environ | {"PYTHONPATH": path}
+    ran = subprocess.run(
+        [sys.executable, "-c", START],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "recommendation_score" in ran.stdout, ran.stderr
