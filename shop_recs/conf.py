@@ -35,7 +35,7 @@ class Defaults:
 
     CART: str | None = None
     """Dotted path to a function `(request) -> iterable of product keys` now in the cart. Without it the
-    products carted since the visitor's last purchase count as the cart."""
+    products carted since the visitor's last purchase, at most 30 days ago, count as the cart."""
 
     EXCLUDE_PURCHASED: bool = True
     """Leave products that the visitor already bought out of "recommended for you"."""
@@ -71,7 +71,7 @@ class Defaults:
         "view": 1.0,
         "favourite": 2.0,
         "cart": 3.0,
-        "purchase": 5.0,
+        "purchase": 3.0,
     }
     """What an interaction of each kind counts in training and in a visitor's history."""
 
@@ -135,13 +135,17 @@ class Settings(Defaults):
         given = getattr(django_settings, "SHOP_RECS", {})
         if name not in given:
             return default
-        value = given[name]
-        if isinstance(default, dict) and default and isinstance(value, dict):
-            return default | value
-        return value
+        return _merged(default, given[name])
 
 
 settings = Settings()
+
+
+def _merged(default: Any, value: Any) -> Any:
+    """`value`, and where both are dictionaries the keys of `default` that it leaves out."""
+    if not (isinstance(default, dict) and isinstance(value, dict)):
+        return value
+    return default | {key: _merged(default.get(key), entry) for key, entry in value.items()}
 
 
 def setting_names() -> list[str]:

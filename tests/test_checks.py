@@ -14,6 +14,7 @@ from django.core.checks import Tags
 from django.db import connection, connections
 
 from shop_recs.checks.host import check_engine
+from shop_recs.conf import settings
 from shop_recs.middleware import VisitorMiddleware
 from tests.settings import SHOP_RECS
 
@@ -126,7 +127,6 @@ def everything(products: Any) -> Any:
 @pytest.mark.parametrize(
     "entry",
     [
-        {"OPTIONS": {"factors": 32}},
         {"BACKEND": "shop_recs.algorithms.alz.ALS"},
         {"BACKEND": "no_such_package.als.ALS"},
         {"BACKEND": "ALS"},
@@ -136,6 +136,15 @@ def everything(products: Any) -> Any:
 def test_an_algorithm_without_an_existing_module_is_named(shop, entry):
     shop(ALGORITHMS={"als": entry})
     assert 'Write SHOP_RECS["ALGORITHMS"]["als"] = {"BACKEND"' in problems()["E005"]
+
+
+def test_an_algorithm_keeps_its_default_module_where_only_options_are_given(shop):
+    shop(ALGORITHMS={"als": {"OPTIONS": {"factors": 32}}})
+    assert "E005" not in problems()
+    assert settings.ALGORITHMS["als"] == {
+        "BACKEND": "shop_recs.algorithms.als.ALS",
+        "OPTIONS": {"factors": 32},
+    }
 
 
 def test_looking_for_algorithms_imports_none_of_them():

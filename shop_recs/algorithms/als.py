@@ -30,6 +30,9 @@ UNTRIED_STEP_DECAY = 0.8
 """Where the log is too short to try out what is best."""
 LEAST_FADE = 0.01
 """What was long ago still says a little; below it float32 loses it."""
+STRONGEST_PULL = 0.6
+"""Regularisation at most, in confidences of a shopper's only interaction. Vectors vanish once it exceeds the
+largest singular value of the confidences, which on a small log is little more than one of these."""
 TRIAL_INTERACTIONS = 200_000
 TRIAL_ITERATIONS = 5
 TRIAL_CASES = 800
@@ -52,7 +55,7 @@ class ALS(Recommender):
     Attributes:
         factors: length of the vectors.
         alpha: confidence per product of a shopper's only interaction, if it weighs what is usual.
-        regularization: pulls vectors towards zero.
+        regularization: pulls vectors towards zero; less on catalogues so small that it would leave nothing.
         iterations: sweeps over users and items.
         fade: factor on an interaction's weight in the fit for every step back from the shopper's last.
         step_decay: the same factor in the fold-in of a visitor; chosen where None.
@@ -133,7 +136,7 @@ class ALS(Recommender):
         """User and item vectors, all zero for those without interactions."""
         model = AlternatingLeastSquares(
             factors=self.factors,
-            regularization=self.regularization,
+            regularization=self._regularization(data),
             iterations=iterations,
             num_threads=self.threads,
             random_state=seed,
@@ -166,9 +169,12 @@ class ALS(Recommender):
         usual_weight = float(data.kind_weights[data.kinds].mean())
         return self.alpha * len(np.unique(data.items)) / math.sqrt(usual_weight)
 
+    def _regularization(self, data: TrainingData) -> float:
+        return min(self.regularization, STRONGEST_PULL * self._scale(data))
+
     def _fitted(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> Fitted:
         """These vectors with the encoder that folds visitors into them."""
-        ridge = self.regularization * np.eye(self.factors, dtype=np.float32)
+        ridge = self._regularization(data) * np.eye(self.factors, dtype=np.float32)
         encoder = FoldInEncoder(
             item_vectors.T @ item_vectors + ridge,
             data.kind_weights,

@@ -129,3 +129,10 @@ def test_visitors_fade_by_the_half_life_of_the_weights() -> None:
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ALS(**options)
+
+
+@pytest.mark.parametrize("shoppers", [60, 400])
+def test_the_defaults_learn_from_a_small_log_too(shoppers: int) -> None:
+    log = walks(shoppers=shoppers)
+    fitted = ALS().fit(log_of(log))
+    assert np.linalg.norm(fitted.item_vectors[fitted.known], axis=1).min() > 0.01
