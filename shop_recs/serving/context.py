@@ -116,11 +116,14 @@ _EVENTS_OF_VISITOR = """
     WHERE visitor_id = {visitor} ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
 """
 
+# A copy of a cookie from before a login names a visitor that is somebody's by now: it opens no history.
+_UNCLAIMED = "SELECT id FROM shop_recs_visitor WHERE id = %(visitor)s AND user_id IS NULL"
+
 # Each visitor's last events come from one descent of the index (visitor, -occurred_at), so that a user with a
 # long history on many devices costs little more than a visitor.
 _EVENTS_OF_USER = """
     SELECT event.product_id, event.kind, event.occurred_at, event.id
-    FROM (SELECT id FROM shop_recs_visitor WHERE user_id = %(user)s UNION SELECT %(visitor)s::uuid) AS visitor
+    FROM (SELECT id FROM shop_recs_visitor WHERE user_id = %(user)s UNION ALL {unclaimed}) AS visitor
     CROSS JOIN LATERAL ({of_visitor}) AS event
     ORDER BY event.occurred_at DESC, event.id DESC LIMIT %(length)s
 """
@@ -173,9 +176,9 @@ def of_shopper(shopper: Shopper, *, using: str) -> Context:
         return of_products([], using=using)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
     if shopper.user_id is None:
-        return _read(_EVENTS_OF_VISITOR.format(visitor="%(visitor)s"), whom, using=using)
+        return _read(_EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})"), whom, using=using)
     of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
-    return _read(_EVENTS_OF_USER.format(of_visitor=of_each), whom, using=using)
+    return _read(_EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED), whom, using=using)
 
 
 def of_products(keys: Sequence[Any], *, using: str) -> Context:

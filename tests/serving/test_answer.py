@@ -416,3 +416,14 @@ def test_events_of_the_future_count_as_of_now(als, shelves, visitor, request_of)
         visitor=visitor, product=shelves[0][0], kind=Kind.VIEW, occurred_at=timezone.now() + timedelta(days=1)
     )
     assert recommended_for_you(request_of(visitor), limit=4).rung == "als"
+
+
+def test_a_copied_cookie_opens_no_history_that_is_somebodys_by_now(
+    als, shelves, visitor, did, request_of, django_user_model
+):
+    copied = request_of(visitor)
+    did(visitor, Kind.VIEW, shelves[0][0])
+    assert recommended_for_you(copied, limit=5).rung == "als"
+    visitor.user = django_user_model.objects.create(username="ada")
+    visitor.save()
+    assert recommended_for_you(copied, limit=5).rung == "newest"
