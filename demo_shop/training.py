@@ -41,7 +41,8 @@ def train_through_worker(
         TrainingFailed: one of the runs failed.
     """
     before = ModelVersion.objects.aggregate(newest=Max("pk", default=0))["newest"]
-    waiting, told = set(names), dict.fromkeys(names, ("", 0))
+    waiting = set(names)
+    told = dict.fromkeys(waiting, ("", 0))
     for name in sorted(waiting):
         train.delay(name)
     while waiting:
