@@ -144,11 +144,19 @@ def _widget(
         "recommendations": recommendations,
         "items": [Item(product, card(product), product.recommendation) for product in recommendations],
         "item_templates": [f"shop_recs/{kind}_item.html", "shop_recs/item.html"],
+        # "Similar to X" on every card of a list below X says nothing.
+        "with_reasons": kind != "similar_items" or _seeds_named(recommendations) > 1,
         "request": context.get("request"),
     }
     assert context.template is not None  # a node is rendered by its template
     widget = context.template.engine.select_template(named)
     return widget.render(context.new(values))
+
+
+def _seeds_named(recommendations: Recommendations) -> int:
+    """How many products the reasons of a list name."""
+    named = (product.recommendation.reason_product for product in recommendations)
+    return len({product.pk for product in named if product is not None})
 
 
 @contextmanager

@@ -53,7 +53,17 @@ def test_recommendations_are_a_list_under_a_heading(shop):
 def test_similar_items_have_a_heading_of_their_own(shop):
     html = render("{% similar_items product limit=2 %}", shop)
     assert "Similar items</h2>" in html
-    assert html.count("similar to Chair 0") == 2
+    assert html.count("shop-recs__title") == 2
+
+
+def test_only_a_list_from_several_products_says_which_of_them_a_card_is_like(shop):
+    below_one = render("{% similar_items product limit=4 %}", shop)
+    of_a_cart = render(
+        "{% similar_items seeds limit=8 %}", shop | {"seeds": [shop["product"], shop["lamps"][0]]}
+    )
+    assert "similar to" not in below_one
+    assert "similar to Chair 0" in of_a_cart
+    assert "similar to Lamp 0" in of_a_cart
 
 
 def test_several_products_may_be_the_start(shop):
@@ -214,6 +224,9 @@ def test_the_beacon_is_in_the_same_library(shop):
 def test_the_widget_speaks_german(shop):
     with translation.override("de"):
         html = render("{% recommended_for_you limit=1 %}{% similar_items product limit=1 %}", shop)
+        html += render(
+            "{% similar_items product limit=1 as items %}{{ items.0.recommendation.reason }}", shop
+        )
     assert "Empfohlen für Sie" in html
     assert "Ähnliche Artikel" in html
     assert "ähnlich wie Chair 0" in html
