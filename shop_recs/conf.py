@@ -104,7 +104,11 @@ class Defaults:
     """Name to `{"BACKEND": dotted path, "OPTIONS": {...}}`; None removes a default."""
 
     LADDER: tuple[str, ...] = ("sasrec", "als", "popular")
-    """Algorithms in the order in which serving tries them; after the last come the newest products."""
+    """Algorithms that serving tries, in this order; after the last come the newest products."""
+
+    BEST_FIRST: bool = True
+    """Of the algorithms that know the shopper, try first whichever foretold new products best (NDCG@10,
+    discovery) when its active version was trained, whatever the order of `LADDER`."""
 
     HOLDOUT: float = 0.1
     """Share of the interactions, the last in time, that a training evaluates on before it learns from all."""

@@ -38,6 +38,7 @@ class ActiveVersion:
     """A version as its pointer showed it, and the vectors that it has for the events.
 
     Attributes:
+        merit: NDCG@10 of its evaluation among products new to the shopper, or None without one.
         sha256: checksum of its encoder, or None where that is missing.
         packed: for each of the vectors the place of its event in 2 bytes, then what `vector_send` writes.
     """
@@ -48,6 +49,7 @@ class ActiveVersion:
     item_count: int
     unit_norm: bool
     finds_similar: bool
+    merit: float | None
     sha256: str | None
     packed: bytes
 
@@ -155,7 +157,7 @@ _CONTEXT = """
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
            version.id, version.algorithm, version.dimensions, version.item_count, version.unit_norm,
-           version.finds_similar, encoder.sha256,
+           version.finds_similar, (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
            coalesce((
                SELECT string_agg(int2send(place::int2) || vector_send(item.vector), '' ORDER BY place)
                FROM event JOIN shop_recs_itemvector AS item
@@ -210,9 +212,12 @@ def _version(row: Sequence[Any]) -> ActiveVersion:
     return version
 
 
-def _rank(version: ActiveVersion) -> int:
+def _rank(version: ActiveVersion) -> tuple[bool, float, int]:
+    """As the ladder says; with `BEST_FIRST` first what knows the shopper, and of that what foretold best."""
     place: int = settings.LADDER.index(version.algorithm)
-    return place
+    if not settings.BEST_FIRST:
+        return False, 0.0, place
+    return version.dimensions == 1, -(version.merit or 0.0), place
 
 
 def _title(connection: BaseDatabaseWrapper) -> str:

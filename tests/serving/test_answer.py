@@ -427,3 +427,32 @@ def test_a_copied_cookie_opens_no_history_that_is_somebodys_by_now(
     visitor.user = django_user_model.objects.create(username="ada")
     visitor.save()
     assert recommended_for_you(copied, limit=5).rung == "newest"
+
+
+@pytest.fixture
+def two_models(shelves, tastes):
+    """Active versions of both algorithms, `als` the better one on its hold-out."""
+    chairs, lamps = shelves
+    for algorithm, merit in (("sasrec", 0.1), ("als", 0.2)):
+        version = publish_vectors(algorithm, chairs + lamps, tastes)
+        version.metrics = {"model": {"discovery": {"ndcg@10": merit}}}
+        version.save()
+
+
+@pytest.mark.parametrize(("best_first", "rung"), [(True, "als"), (False, "sasrec")])
+def test_what_foretold_better_goes_first_unless_the_ladder_is_to_be_kept_to(
+    two_models, shelves, visitor, did, request_of, settings, best_first, rung
+):
+    settings.SHOP_RECS = {**settings.SHOP_RECS, "BEST_FIRST": best_first}
+    did(visitor, Kind.VIEW, shelves[0][0])
+    assert recommended_for_you(request_of(visitor), limit=3).rung == rung
+
+
+def test_what_is_the_same_for_everybody_never_goes_ahead_of_what_knows_the_shopper(
+    als, shelves, visitor, did, request_of
+):
+    popular = publish_popularity(shelves[1])
+    popular.metrics = {"model": {"discovery": {"ndcg@10": 0.9}}}
+    popular.save()
+    did(visitor, Kind.VIEW, shelves[0][0])
+    assert recommended_for_you(request_of(visitor), limit=3).rung == "als"
