@@ -18,7 +18,7 @@ DEBUG = os.environ.get("DEBUG") == "1"
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")
 ROOT_URLCONF = "demo_shop.urls"
 WSGI_APPLICATION = "demo_shop.wsgi.application"
-DATABASES = {"default": database_settings(FOLDER / "postgres")}
+DATABASES = {"default": {**database_settings(FOLDER / "postgres"), "CONN_MAX_AGE": 600}}
 if name := os.environ.get("DEMO_DATABASE"):
     DATABASES["default"]["NAME"] = name
 

@@ -55,8 +55,9 @@ def visitors(url: str, count: int, say: Say) -> None:
     busiest = Visitor.objects.annotate(events=Count("interactions")).order_by("-events", "pk")[:count]
     for visitor in busiest:
         latest = Interaction.objects.of(visitor).latest_first()[:BOUGHT]
-        names = Product.objects.in_bulk([interaction.product_id for interaction in latest]).values()
-        _show(url, _cookie_of(visitor), f"a visitor of {', '.join(map(str, names))}", say)
+        products = Product.objects.in_bulk({interaction.product_id for interaction in latest})
+        names = [products[interaction.product_id].name for interaction in latest]
+        _show(url, _cookie_of(visitor), f"a visitor of {', '.join(names)}", say)
     _show_similar(url, say)
 
 
