@@ -114,10 +114,10 @@ def savepoint(using: str) -> AbstractContextManager[None]:
 
 def _statement(using: str, *, binds: bool) -> str:
     bind = "UPDATE SET user_id = excluded.user_id WHERE known.user_id IS NULL"
-    user = get_user_model()._meta
+    user, quote = get_user_model()._meta, connections[using].ops.quote_name
     return _APPEND.format(
-        user=user.db_table,
-        user_key=user.pk.column,
+        user=quote(user.db_table),
+        user_key=quote(str(user.pk.column)),
         visitor=Visitor._meta.db_table,
         interaction=Interaction._meta.db_table,
         product_type=Interaction._meta.get_field("product").db_type(connections[using]),

@@ -200,6 +200,15 @@ def test_an_order_survives_a_failure_to_record(browser, product, make_product, c
     assert Purchase.objects.count() == 0
 
 
+def test_the_users_table_may_have_a_reserved_word_for_a_name(
+    browser, product, django_user_model, monkeypatch
+):
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER TABLE {django_user_model._meta.db_table} RENAME TO "user"')
+    monkeypatch.setattr(django_user_model._meta, "db_table", "user")
+    assert browser.visit(lambda request: record_view(request, product)) is True
+
+
 class TokenUser:
     """A user that a token stands for, without a row of its own."""
 
