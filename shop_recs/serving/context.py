@@ -25,7 +25,10 @@ NOBODY = Shopper(visitor_id=None, user_id=None)
 
 
 class Event(NamedTuple):
-    """Something the shopper did, or a product that a list starts from (then `kind` is a view, `age` is 0)."""
+    """Something the shopper did, or a product that a list starts from (then `kind` is a view, `age` is 0).
+
+    The title is None where the product was deleted since, and empty where only the product itself can tell.
+    """
 
     product: Any
     kind: int
@@ -136,7 +139,7 @@ _EVENTS_OF_PRODUCTS = """
 """
 
 # A subquery, since the planner would rather join the whole catalogue than look up the few.
-_TITLE = "(SELECT {title}::text FROM {table} AS product WHERE product.{key} = recent.product_id)"
+_TITLE = "(SELECT {title} FROM {table} AS product WHERE product.{key} = recent.product_id)"
 
 # One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
 # vectors as bytes, which numpy reads without parsing text; those of one dimension say nothing about an event.
@@ -221,12 +224,11 @@ def _rank(version: ActiveVersion) -> tuple[bool, float, int]:
 
 
 def _title(connection: BaseDatabaseWrapper) -> str:
-    """SQL of an event's product title; nothing where the title is no column."""
+    """SQL of an event's product title."""
     model, quote = get_product_model(), connection.ops.quote_name
     columns = {field.name: str(field.column) for field in model._meta.local_concrete_fields}
     column = columns.get(str(settings.PRODUCT_FIELDS["title"]))
-    if column is None:
-        return "NULL::text"
+    title = "''" if column is None else f"coalesce({quote(column)}::text, '')"
     return _TITLE.format(
-        title=quote(column), table=quote(model._meta.db_table), key=quote(str(model._meta.pk.column))
+        title=title, table=quote(model._meta.db_table), key=quote(str(model._meta.pk.column))
     )

@@ -48,7 +48,7 @@ class Recommendation:
         rank: from 1.
         score: inner product or cosine; scores of different sources do not compare.
         source: the algorithm that ranked it, or `"newest"`.
-        reason: lazily translated words for the shopper.
+        reason: lazily translated words for the shopper; empty where only deleted products are behind it.
         reason_product: the product that the reason names, or None.
     """
 
@@ -96,15 +96,19 @@ def _reason(row: Row, context: Context, because: Callable[[Event], Reason]) -> R
     if row.vector is None:
         return _("popular right now"), None
     event = _nearest(row.vector, row.rung.version, context)
+    if event is None:
+        return "", None
     if event.product == row.product.pk:
         return THIS[Kind(event.kind)], row.product
     return because(event)
 
 
-def _nearest(vector: Floats, version: ActiveVersion, context: Context) -> Event:
-    """The event whose product is most like the recommended one; of equals the latest."""
+def _nearest(vector: Floats, version: ActiveVersion, context: Context) -> Event | None:
+    """The event whose product is most like the recommended one, of equals the latest; none deleted since."""
     latest_first = (version.units @ vector)[::-1]
-    return context.events[int(version.places[-1 - latest_first.argmax()])]
+    nearest_first = (-latest_first).argsort(kind="stable")
+    events = (context.events[place] for place in version.places[-1 - nearest_first])
+    return next((event for event in events if event.title is not None), None)
 
 
 def _alike(event: Event, *, seeds: Mapping[Any, Any]) -> Reason:
@@ -116,9 +120,9 @@ def _because(event: Event) -> Reason:
     """What the shopper did, with a product that has its key and title; the rest is loaded when asked for."""
     model = get_product_model()
     fields = {model._meta.pk.attname: event.product}
-    if event.title is not None:
+    if event.title:
         fields[str(settings.PRODUCT_FIELDS["title"])] = event.title
     loaded = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
     product = model.from_db(None, loaded, [fields[name] for name in loaded])
-    title = _title_of(product) if event.title is None else event.title
+    title = event.title or _title_of(product)
     return format_lazy(BECAUSE[Kind(event.kind)], title=title), product

@@ -32,8 +32,12 @@ _CARTED = """seen.kind = {cart} AND seen.occurred_at > greatest(
     now() - interval '{days} days',
     (SELECT max(occurred_at) FROM shop_recs_interaction WHERE {of_shopper} AND kind = {purchase})
 )"""
-_VISITOR = "visitor_id = %s"
-_VISITORS = "visitor_id = ANY(ARRAY(SELECT id FROM shop_recs_visitor WHERE user_id = %s OR id = %s))"
+# As in the context: a visitor who is somebody's by now hides nothing from whoever kept a copy of the cookie.
+_VISITOR = "visitor_id = (SELECT id FROM shop_recs_visitor WHERE id = %s AND user_id IS NULL)"
+_VISITORS = (
+    "visitor_id = ANY(ARRAY("
+    "SELECT id FROM shop_recs_visitor WHERE user_id = %s OR (id = %s AND user_id IS NULL)))"
+)
 
 
 class InLog(Func):

@@ -12,6 +12,8 @@ from django.utils import timezone
 from shop_recs import recommended_for_you, record_view, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, EncoderArtefact, Interaction, Kind, Visitor
+from shop_recs.tracking import identity
+from shop_recs.tracking.identity import Shopper
 from tests.serving.versions import publish_popularity, publish_vectors
 
 
@@ -315,6 +317,14 @@ class TestReasons:
         reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation.reason
         assert str(reason) == "because you viewed Chair {0} %s"
 
+    def test_never_name_a_product_that_was_deleted(self, als, shelves, visitor, did, request_of):
+        chairs, lamps = shelves
+        did(visitor, Kind.VIEW, lamps[0], chairs[0])
+        for gone, words in ((chairs[0], "because you viewed Lamp 0"), (lamps[0], "")):
+            gone.delete()
+            best = recommended_for_you(request_of(visitor), products=_among(chairs[1:]))[0].recommendation
+            assert (best.source, str(best.reason)) == ("als", words)
+
 
 class TestSimilarItems:
     def test_are_ranked_by_the_angle_whatever_their_length(self, shelves, tastes, request_of):
@@ -427,6 +437,22 @@ def test_a_copied_cookie_opens_no_history_that_is_somebodys_by_now(
     visitor.user = django_user_model.objects.create(username="ada")
     visitor.save()
     assert recommended_for_you(copied, limit=5).rung == "newest"
+
+
+def test_a_copied_cookie_does_not_tell_what_somebody_bought_or_put_into_the_cart(
+    als, shelves, visitor, did, request_of, django_user_model
+):
+    chairs, lamps = shelves
+    ada, bob = (django_user_model.objects.create(username=name) for name in ("ada", "bob"))
+    did(visitor, Kind.PURCHASE, chairs[0])
+    did(visitor, Kind.CART, chairs[1])
+    did(Visitor.objects.create(user=bob), Kind.PURCHASE, lamps[0])
+    of_bob = request_of(user=bob)
+    identity.remember(of_bob, Shopper(visitor.pk, None))
+    visitor.user = ada
+    visitor.save()
+    assert {chairs[0], chairs[1]} <= set(similar_items(chairs[2], request=request_of(visitor)))
+    assert {chairs[0], chairs[1]} <= set(recommended_for_you(of_bob))
 
 
 @pytest.fixture
