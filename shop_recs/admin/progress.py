@@ -23,14 +23,15 @@ def describe(version: ModelVersion) -> str:
 
 
 def running(request: HttpRequest, site: AdminSite) -> JsonResponse:
-    """The trainings under way."""
+    """The trainings under way, and the newest version, which may be over already."""
     if not request.user.has_perm("shop_recs.view_modelversion"):
         raise PermissionDenied
     rows = [
         {"id": version.pk, "percent": version.percent, "text": describe(version)}
         for version in ModelVersion.objects.training()
     ]
-    return JsonResponse({"running": rows})
+    newest = ModelVersion.objects.order_by("pk").values_list("pk", flat=True).last()
+    return JsonResponse({"running": rows, "newest": newest})
 
 
 def _time_left(seconds: float) -> str:

@@ -144,10 +144,11 @@ def test_the_script_is_a_module_from_static_files_and_nothing_is_inline(admin_cl
 
 
 def test_progress_is_told_as_json(admin_client, training, make_version):
-    make_version("als")
+    newest = make_version("als")
     answer = admin_client.get(action("progress"))
     assert answer.json() == {
-        "running": [{"id": training.pk, "percent": 41.6, "text": "fitting, 42 %, 2 min left"}]
+        "running": [{"id": training.pk, "percent": 41.6, "text": "fitting, 42 %, 2 min left"}],
+        "newest": newest.pk,
     }
     assert "no-cache" in answer["Cache-Control"]
 

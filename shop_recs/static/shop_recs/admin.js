@@ -2,6 +2,7 @@
 
 const EVERY_MILLISECONDS = 2000;
 const marker = document.getElementById("shop-recs-running");
+let newestKnown;
 
 function show({ id, percent, text }) {
   const bar = document.querySelector(`progress[data-version="${id}"]`);
@@ -23,12 +24,17 @@ async function poll() {
   try {
     const response = await fetch(marker.dataset.poll, { headers: { Accept: "application/json" } });
     if (!response.ok) return;
-    const { running } = await response.json();
+    const { running, newest } = await response.json();
     running.forEach(show);
-    if (isOutOfDate(running)) location.reload();
+    // A short training begins and ends between two polls: only its version tells.
+    if (isOutOfDate(running) || newest !== (newestKnown ?? newest)) location.reload();
+    newestKnown = newest;
   } catch {
     // The server is restarting or the network is away: the next poll tells.
   }
 }
 
-if (marker) setInterval(poll, EVERY_MILLISECONDS);
+if (marker) {
+  poll();
+  setInterval(poll, EVERY_MILLISECONDS);
+}
