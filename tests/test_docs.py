@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
 import shop_recs
+from shop_recs.registry import algorithm_names, recommender
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -51,6 +53,23 @@ def test_every_check_is_listed_once_with_the_operations():
     folder = Path(shop_recs.__file__).parent / "checks"
     code = "".join(path.read_text() for path in folder.glob("*.py"))
     assert sorted(listed) == sorted(set(re.findall(r'id="(shop_recs\.\w+)"', code)))
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("algorithm", algorithm_names())
+def test_every_option_is_described_with_its_default(algorithm):
+    page = (ROOT / "docs" / "models.md").read_text()
+    _, _, table = page.partition(f"| `{algorithm}` | default | |\n")
+    rows = [line.split(" | ") for line in table.partition("\n\n")[0].splitlines()[1:]]
+    described = {
+        name.strip("|` "): default.strip()
+        for names, defaults, _words in rows
+        for name, default in zip(names.split(","), defaults.split(", "), strict=True)
+    }
+    options = {field.name: field.default for field in fields(recommender(algorithm, {}))}
+    assert described.keys() == options.keys()
+    numbers = {name: default for name, default in options.items() if default is not None}
+    assert {name: float(described[name]) for name in numbers} == numbers
 
 
 def test_the_changelog_knows_the_version():
