@@ -53,7 +53,9 @@ class Command(BaseCommand):
             "--user-field", help="user field that the file's visitor holds, where it is a user"
         )
         parser.add_argument(
-            "--time-unit", choices=["s", "ms", "iso"], help="default: s for numbers, else iso"
+            "--time-unit",
+            choices=["s", "ms", "iso"],
+            help="default: s for a column of numbers, else iso, as for all of CSV",
         )
         parser.add_argument("--errors-to", type=Path, help="CSV file for the rows that are left out")
         parser.add_argument("--batch", type=int, default=100_000, help="rows of a transaction")
