@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-PARTS = {"all": _("all purchases to come"), "discovery": _("discovery: products new to the shopper")}
+PARTS = {"all": _("all products chosen next"), "discovery": _("discovery: products new to the shopper")}
 METRICS = {
     "ndcg": _("NDCG"),
     "recall": _("recall"),
