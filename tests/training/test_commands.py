@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -33,6 +34,14 @@ def test_training_says_what_it_does_and_what_came_out(log, plugins):
     version = ActiveModel.objects.get().version
     assert f"Published counting {version.pk}: 24 products from" in printed
     assert "NDCG@10 0." in printed
+
+
+def test_training_names_every_phase_on_a_line_of_its_own_elsewhere(log, configure):
+    configure(ALGORITHMS={"slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.0}}})
+    phases = re.findall(r"^slow:(.*)$", typed("recs_train", "slow"), re.MULTILINE)
+    assert " fitting" in phases
+    assert len(set(phases)) == len(phases)
+    assert all(phase.strip() for phase in phases)
 
 
 def test_training_all_means_every_configured_algorithm(log, configure):

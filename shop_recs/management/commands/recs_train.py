@@ -49,9 +49,9 @@ class Command(BaseCommand):
         if self.stdout.isatty():
             self.stdout.write(f"\r\x1b[K{_bar(version)}", ending="")
             self.stdout.flush()
-        elif version.phase.partition(":")[0] != self._phase:
-            self._phase = version.phase.partition(":")[0]
-            self.stdout.write(f"{version.algorithm}: {self._phase}")
+        elif (phase := version.phase.partition(":")[0]) not in ("", self._phase):
+            self._phase = phase
+            self.stdout.write(f"{version.algorithm}: {phase}")
 
     def _clear(self) -> None:
         if self.stdout.isatty():
