@@ -50,6 +50,9 @@ LOG = sql.SQL(
     """
 )
 
+# The products in the order in which `LOG` numbers them; a manager of the shop's might leave some out.
+PRODUCTS = sql.SQL("SELECT {product_key} FROM {product} ORDER BY {product_key}")
+
 SIZE = sql.SQL(
     """
     SELECT count(*), count(DISTINCT person), count(DISTINCT product_id)
@@ -99,7 +102,8 @@ def read() -> Dataset:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT set_config('work_mem', %s, true)", [SORT_MEMORY])
-        product_keys = list(get_product_model()._base_manager.order_by("pk").values_list("pk", flat=True))
+        cursor.execute(PRODUCTS.format(**_names()))
+        product_keys = [key for (key,) in cursor.fetchall()]
         rows = _copy_rows(cursor, LOG.format(**_names()))
     data = training_data(rows, n_items=len(product_keys))
     _require(len(data), data.n_users, len(np.unique(data.items)))

@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from django.db import connection
+from django.db.models import Manager
 from django.utils import timezone
 
 from shop_recs.algorithms.base import SECONDS_PER_DAY
@@ -86,6 +87,24 @@ def test_deleted_products_and_visitors_leave_no_rows(tiny):
     read = dataset.read()
     assert len(read.data) == 1
     assert read.product_keys == sorted([tiny[0].pk, tiny[2].pk])
+
+
+class Hiding(Manager):
+    """A manager that hides products, as shops write them for soft deletion."""
+
+    def get_queryset(self):
+        return super().get_queryset().exclude(name="hidden")
+
+
+def test_products_that_the_shops_manager_hides_move_no_others(tiny, monkeypatch):
+    hidden, *_, seen = sorted(tiny, key=lambda product: product.pk)
+    get_product_model().objects.filter(pk=hidden.pk).update(name="hidden")
+    hiding = Hiding()
+    hiding.model = get_product_model()
+    monkeypatch.setitem(vars(hiding.model._meta), "base_manager", hiding)
+    happened(seen)
+    read = dataset.read()
+    assert [read.product_keys[item] for item in read.data.items] == [seen.pk]
 
 
 def test_an_interaction_dated_ahead_does_not_fade_the_others(tiny, configure):
