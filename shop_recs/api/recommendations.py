@@ -80,7 +80,7 @@ def _limit(request: Request) -> int:
     given = request.query_params.get("limit", str(DEFAULT_LIMIT))
     if not (given.isascii() and given.isdecimal() and given.strip("0")):
         raise ValidationError({"limit": f"{given!r:.40} is no number of products; ask for 1 to {MAX_LIMIT}."})
-    return min(int(given[:9]), MAX_LIMIT)
+    return min(int(given.lstrip("0")[:9]), MAX_LIMIT)
 
 
 def _excluded(request: Request) -> list[Any]:
@@ -101,9 +101,13 @@ def _product(key: str) -> Any:
         Http404: there is none with this key.
     """
     try:
-        return available().get(pk=product_key(key))
-    except (Refused, available().model.DoesNotExist):
-        raise Http404(f"There is no product {key!r:.80}.") from None
+        # `AVAILABLE` may join what a product has several of; `get()` would fail on the repeats.
+        product = available().filter(pk=product_key(key)).first()
+    except Refused:
+        product = None
+    if product is None:
+        raise Http404(f"There is no product {key!r:.80}.")
+    return product
 
 
 urlpatterns = [

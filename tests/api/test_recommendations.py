@@ -113,6 +113,10 @@ def test_a_wrong_limit_is_refused_with_the_right_one(limit, browser, shop):
         assert "ask for 1 to 100" in answer.json()["limit"]
 
 
+def test_zeros_before_a_limit_mean_nothing(browser, shop):
+    assert len(ids(browser.get(URL, {"limit": "0" * 12 + "3"}))) == 3
+
+
 def test_more_than_a_hundred_are_never_given(browser, make_product):
     for number in range(101):
         make_product(f"Product {number}")
@@ -137,6 +141,11 @@ def test_an_unknown_product_is_not_found(key, browser, shop):
 def test_a_product_that_may_not_be_shown_is_not_found(browser, shop):
     get_product_model().objects.filter(pk=shop[0].pk).update(is_active=False)
     assert browser.get(similar_url(shop[0])).status_code == 404
+
+
+def test_a_product_that_a_join_repeats_is_found(browser, shop, settings):
+    settings.SHOP_RECS = settings.SHOP_RECS | {"AVAILABLE": {"shop_recs_vectors__isnull": False}}
+    assert browser.get(similar_url(shop[-1])).status_code == 200
 
 
 def test_what_is_personal_is_never_cached(browser, shop):
