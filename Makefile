@@ -9,8 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # What does not depend on the kind of shop runs once.
 OF_NO_SHOP := $(addprefix --ignore=tests/,e2e demo algorithms test_packaging.py)
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help demo test lint types migrations real bench clean
+.PHONY: help demo test test-uuid test-later lint types migrations real bench clean
 
 help:
 	@echo "make demo   a running shop with trained models (PORT=$(PORT))"
@@ -41,8 +42,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@.ci/tools
 	$(BIN)/python -m pytest -q
-	SHOP_RECS_TEST_PROJECT=uuid $(BIN)/python -m pytest -q $(OF_NO_SHOP)
-	SHOP_RECS_TEST_PROJECT=later $(BIN)/python -m pytest -q $(OF_NO_SHOP)
+	@$(MAKE) --no-print-directory -j2 $(SYNC) test-uuid test-later
+
+test-uuid test-later: test-%:
+	SHOP_RECS_TEST_PROJECT=$* $(BIN)/python -m pytest -q $(OF_NO_SHOP)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
