@@ -61,7 +61,7 @@ ENCODERS = {
     "fold-in": "shop_recs.algorithms.encoders.fold_in.FoldInEncoder",
     "onnx": "shop_recs.algorithms.encoders.onnx.OnnxEncoder",
 }
-"""Name to class; a plug-in's own encoder is added here from its module."""
+"""Name to class. A shop adds its own in `AppConfig.ready()`: web processes never import an algorithm."""
 
 
 def load(name: str, content: bytes) -> Encoder:
