@@ -26,7 +26,7 @@ def card(product: Any) -> Card:
     fields = settings.PRODUCT_FIELDS
     locate = getattr(product, "get_absolute_url", None)
     return Card(
-        title=str(_value(product, fields["title"]) or product),
+        title=title(product),
         url=_safe(locate()) if locate else None,
         image=_safe(_address(_value(product, fields["image"]))),
         price=_value(product, fields["price"]),
