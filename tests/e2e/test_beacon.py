@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from playwright.sync_api import Browser, Page
 
 from shop_recs.models import View, Visitor
 from tests.e2e.conftest import USER_AGENT
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _database_beside_an_event_loop():
-    """Playwright runs an event loop in this thread, where Django would refuse to ask its database."""
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    yield
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_event_loop")]
 
 
 @pytest.fixture
