@@ -7,13 +7,17 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_event_loop")]
 
-CARDS = 7
+CARDS = 12
 LEAST_CONTRAST = 4.5
 """WCAG 2.2, success criterion 1.4.3."""
 TALL_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="900"/>'
 
 PLACES = """[...document.querySelectorAll(".shop-recs__card, #below")]
     .map((element) => element.getBoundingClientRect().toJSON())"""
+
+NEXT_FRAME = """(element) => new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(
+    () => tell(element.getBoundingClientRect().toJSON())
+)))"""
 
 SHIFTS = """() => new Promise((tell) => {
     const sum = (list) => list.getEntries().reduce((total, shift) => total + shift.value, 0);
@@ -91,20 +95,17 @@ def test_a_screen_reader_hears_a_region_with_a_heading_and_a_list_of_links(page:
     region = page.get_by_role("region", name="Recommended for you")
     expect(region.get_by_role("heading", level=2)).to_have_text("Recommended for you")
     expect(region.get_by_role("list").get_by_role("listitem")).to_have_count(CARDS)
-    expect(region.get_by_role("link", name="Red chair 6 10.00 new in the shop")).to_be_visible()
+    expect(region.get_by_role("link", name="Red chair 11 10.00 new in the shop")).to_be_visible()
     expect(region.get_by_role("img")).to_have_count(0)  # the pictures say nothing that the titles do not
 
 
-@pytest.mark.parametrize("pause", [0, 150, 500])
-def test_a_keyboard_reaches_every_card_and_shows_where_it_is(page: Page, pause: int):
+def test_a_keyboard_reaches_every_card_which_is_in_sight_at_once(page: Page):
     page.set_viewport_size({"width": 320, "height": 700})
     page.goto("/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("list")).to_be_focused()
     for link in page.get_by_role("link").all():
-        page.wait_for_timeout(pause)
         page.keyboard.press("Tab")
         expect(link).to_be_focused()
+        assert link.evaluate(NEXT_FRAME)["right"] <= 320
         assert link.evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
-    page.wait_for_timeout(500)
-    expect(link).to_be_in_viewport(ratio=0.9)

@@ -9,7 +9,7 @@ from django.urls import path
 PAGE = Template(
     '<!doctype html><html lang="en" dir="{{ direction }}"><meta name="color-scheme" content="light dark">'
     '<title>Product</title><link rel="icon" href="data:,">'
-    '{% load shop_recs %}{% recommended_for_you limit=7 %}<p id="below">Below</p>'
+    '{% load shop_recs %}{% recommended_for_you %}<p id="below">Below</p>'
 )
 
 
