@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from django.utils.module_loading import import_string
@@ -42,7 +43,15 @@ def recommender(name: str, options: dict[str, Any] | None = None) -> Recommender
             f"Algorithm {name!r} cannot be imported from {entry['BACKEND']!r}: {error}. "
             'Training needs the extra: pip install "shop_recs[train]".'
         ) from error
-    made: Recommender = backend(**(algorithm_options(name) if options is None else options))
+    options = algorithm_options(name) if options is None else options
+    wanted = signature(backend)
+    try:
+        wanted.bind(**options)
+    except TypeError as error:
+        raise ValueError(
+            f'SHOP_RECS["ALGORITHMS"][{name!r}]["OPTIONS"]: {error}; known are {", ".join(wanted.parameters)}.'
+        ) from error
+    made: Recommender = backend(**options)
     return made
 
 

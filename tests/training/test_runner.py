@@ -144,7 +144,7 @@ def test_an_error_of_the_algorithm_is_written_on_the_version(log, plugins):
 
 def test_a_wrong_option_is_written_on_the_version(log, configure):
     configure(ALGORITHMS={"counting": PLUGINS["counting"] | {"OPTIONS": {"dimension": 3}}})
-    with pytest.raises(TrainingFailed, match="dimension"):
+    with pytest.raises(TrainingFailed, match="unexpected keyword argument 'dimension'; known are dimensions"):
         runner.train("counting")
 
 
