@@ -49,7 +49,8 @@ def recommender(name: str, options: dict[str, Any] | None = None) -> Recommender
         wanted.bind(**options)
     except TypeError as error:
         raise ValueError(
-            f'SHOP_RECS["ALGORITHMS"][{name!r}]["OPTIONS"]: {error}; known are {", ".join(wanted.parameters)}.'
+            f'SHOP_RECS["ALGORITHMS"][{name!r}]["OPTIONS"]: {error}; '
+            f"known are {', '.join(wanted.parameters)}."
         ) from error
     made: Recommender = backend(**options)
     return made
