@@ -16,13 +16,13 @@ from shop_recs.training import lease, publish, runner
 @shared_task(bind=True, acks_late=True, reject_on_worker_lost=True, max_retries=None)
 def train(self: Task[Any, Any], algorithm: str) -> str:
     """Train and publish one algorithm; a second delivery of the same message trains nothing twice."""
-    request = uuid.UUID(self.request.id)
+    request = _request_of(self.request.id)
     try:
         return f"published {runner.train(algorithm, request=request)}"
     except NotEnoughInteractions as error:
         return str(error)
     except AlreadyRunning:
-        if lease.is_running(request):
+        if request and lease.is_running(request):
             # This very message, delivered before: its worker lives, or died and its lease has yet to run out.
             raise self.retry(countdown=settings.LEASE_SECONDS) from None
         return "already running"
@@ -39,3 +39,8 @@ def train_all() -> None:
 def clean_up() -> None:
     """End dead runs and drop what they left."""
     publish.clean_up()
+
+
+def _request_of(task_id: str | None) -> uuid.UUID | None:
+    """The task's id as the token of its lease, whatever a caller of his own chose for one."""
+    return None if task_id is None else uuid.uuid5(uuid.NAMESPACE_OID, task_id)

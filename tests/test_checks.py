@@ -180,21 +180,26 @@ def test_a_rate_that_could_not_be_read_is_named(shop, rate):
     assert rate in problems()["E009"]
 
 
-class ToSQLite:
-    """Routes everything to a database that is not PostgreSQL."""
+class ToAnother:
+    """Routes everything to another database."""
 
     def db_for_write(self, model: Any, **hints: Any) -> str:
-        return "lite"
+        return "another"
 
 
-def test_another_database_engine_is_refused(settings, monkeypatch):
-    lite = dict(connections.settings["default"], ENGINE="django.db.backends.sqlite3", NAME=":memory:")
-    monkeypatch.setitem(connections.settings, "lite", lite)
-    settings.DATABASE_ROUTERS = ["tests.test_checks.ToSQLite"]
+def test_another_database_engine_is_refused(monkeypatch):
+    monkeypatch.setattr(connections["default"], "vendor", "sqlite")
     # Asked alone: checks of Django's own would look into that database.
     (problem,) = check_engine(None)
     assert problem.id == "shop_recs.E010"
-    assert 'DATABASES["lite"]' in str(problem.hint)
+    assert 'DATABASES["default"]' in str(problem.hint)
+
+
+def test_another_database_than_the_default_is_refused(settings):
+    settings.DATABASE_ROUTERS = ["tests.test_checks.ToAnother"]
+    (problem,) = check_engine(None)
+    assert problem.id == "shop_recs.E010"
+    assert "'another'" in problem.msg
 
 
 def test_a_missing_middleware_is_named(settings):

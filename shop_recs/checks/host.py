@@ -7,7 +7,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings as django_settings
 from django.core.checks import Error, Warning, register
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.middleware.cache import FetchFromCacheMiddleware
 from django.utils.module_loading import import_string
 
@@ -19,15 +19,22 @@ from shop_recs.training.worker_settings import celery_warnings
 
 @register()
 def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
-    """E010: the tables live in PostgreSQL."""
+    """E010: the tables live in PostgreSQL, in the database that training reads and publishes to."""
     alias = router.db_for_write(Interaction)
+    if alias != DEFAULT_DB_ALIAS:
+        return [
+            Error(
+                f"A database router sends shop_recs to {alias!r}; it must stay in {DEFAULT_DB_ALIAS!r}.",
+                hint="Let the router leave the app shop_recs in the default database.",
+                id="shop_recs.E010",
+            )
+        ]
     if connections[alias].vendor == "postgresql":
         return []
     return [
         Error(
             f"shop_recs needs PostgreSQL with pgvector; database {alias!r} is {connections[alias].vendor}.",
-            hint=f'Set DATABASES["{alias}"]["ENGINE"] = "django.db.backends.postgresql", '
-            "or route the app shop_recs to such a database.",
+            hint=f'Set DATABASES["{alias}"]["ENGINE"] = "django.db.backends.postgresql".',
             id="shop_recs.E010",
         )
     ]

@@ -77,10 +77,10 @@ def store_and_publish(
         partitions.attach(lease.version_id)
         _store_encoder(lease.version_id, fitted)
     partitions.wait_for_readers()
-    _publish_first_time(lease)
+    _publish_stored(lease)
 
 
-def _publish_first_time(lease: Lease) -> None:
+def _publish_stored(lease: Lease) -> None:
     """Declare a stored version ready and serve it."""
     with transaction.atomic(durable=True):
         lease.write(

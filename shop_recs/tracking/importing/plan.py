@@ -48,7 +48,8 @@ class Plan:
         """The same for the same content read the same way, wherever the file lies."""
         size = self.path.stat().st_size
         digest = hashlib.sha256(repr((size, sorted(self.columns.items()), self.kind)).encode())
-        digest.update(repr((sorted(self.words.items()), self.product_field, self.time_unit)).encode())
+        keys = (self.product_field, self.user_field, self.time_unit)
+        digest.update(repr((sorted(self.words.items()), keys)).encode())
         with self.path.open("rb") as file:
             digest.update(file.read(EDGE))
             file.seek(max(size - EDGE, 0))
