@@ -52,7 +52,8 @@ def recommended_for_you(
         request=request,
         bought=settings.EXCLUDE_PURCHASED,
     )
-    return explained(_climb(candidates, ladder.for_shopper(seen), seen, limit=limit), seen)
+    rows = _climb(candidates, ladder.for_shopper(seen), seen, limit=limit, fill=candidates)
+    return explained(rows, seen)
 
 
 def similar_items(
@@ -90,17 +91,25 @@ def similar_items(
         bought=False,
     )
     seen = context.of_products(list(seeds), using=candidates.db)
-    rows = _climb(candidates, ladder.for_similar(seen), seen, limit=limit)
+    # What is merely popular or new is called similar only where it is of the same category.
+    fill = retrieve.of_same_category(candidates, seen)
+    rows = _climb(candidates, ladder.for_similar(seen), seen, limit=limit, fill=fill)
     return explained(rows, seen, similar_to=seeds)
 
 
-def _climb(candidates: QuerySet[Any], rungs: Iterator[Rung], seen: Context, *, limit: int) -> list[Row]:
-    """The best rung's products, then those of all other rungs in one more statement, without repeats."""
+def _climb(
+    candidates: QuerySet[Any], rungs: Iterator[Rung], seen: Context, *, limit: int, fill: QuerySet[Any]
+) -> list[Row]:
+    """The best rung's products, then those of all other rungs in one more statement, without repeats.
+
+    What is the same for everybody comes from `fill`, the candidates or some of them.
+    """
     if limit < 0:
         raise ValueError(f"limit is {limit}; a list has 0 products or more")
     best = next(rungs, None) if limit else None
-    rows = retrieve.nearest(candidates, best, seen, limit=limit) if best else []
+    pool = candidates if best and best.personal else fill
+    rows = retrieve.nearest(pool, best, seen, limit=limit) if best else []
     if (missing := limit - len(rows)) > 0:
-        others = candidates.exclude(pk__in=[row.product.pk for row in rows])
+        others = fill.exclude(pk__in=[row.product.pk for row in rows])
         rows += retrieve.remaining(others, list(rungs), seen, limit=missing)
     return rows

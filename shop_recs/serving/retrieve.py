@@ -124,16 +124,28 @@ def _has_index(products: QuerySet[Any], rung: Rung) -> bool:
     return large and rung.personal and not products.query.distinct and products.query.group_by is None
 
 
+def of_same_category(products: QuerySet[Any], context: Context) -> QuerySet[Any]:
+    """The products of the events' categories; all of them where products have no category."""
+    own = _own_categories(products, context)
+    return products if own is None or not context.events else products.filter(own)
+
+
 def _by_category(rung: Rung | None, products: QuerySet[Any], context: Context) -> list[OrderBy]:
     """Puts the categories of the events first where a ranking is otherwise the same for everybody."""
-    category = _category(products.model)
-    if category is None or not context.events or (rung and rung.personal):
+    own = _own_categories(products, context)
+    if own is None or not context.events or (rung and rung.personal):
         return []
+    return [Case(When(own, then=0), default=1).asc()]
+
+
+def _own_categories(products: QuerySet[Any], context: Context) -> Q | None:
+    category = _category(products.model)
+    if category is None:
+        return None
     seen = products.model._base_manager.using(products.db).filter(
         pk__in={event.product for event in context.events}
     )
-    own = When(**{f"{category}__in": seen.values(category)}, then=0)
-    return [Case(own, default=1).asc()]
+    return Q(**{f"{category}__in": seen.values(category)})
 
 
 def _category(model: type[Model]) -> str | None:
