@@ -52,8 +52,7 @@ def recommended_for_you(
         request=request,
         bought=settings.EXCLUDE_PURCHASED,
     )
-    rows = _climb(candidates, ladder.for_shopper(seen), seen, limit=limit, fill=candidates)
-    return explained(rows, seen)
+    return explained(_climb(candidates, ladder.for_shopper(seen), seen, limit=limit), seen)
 
 
 def similar_items(
@@ -92,24 +91,34 @@ def similar_items(
     )
     seen = context.of_products(list(seeds), using=candidates.db)
     # What is merely popular or new is called similar only where it is of the same category.
-    fill = retrieve.of_same_category(candidates, seen)
-    rows = _climb(candidates, ladder.for_similar(seen), seen, limit=limit, fill=fill)
+    rows = _climb(candidates, ladder.for_similar(seen), seen, limit=limit, same_category=True)
     return explained(rows, seen, similar_to=seeds)
 
 
 def _climb(
-    candidates: QuerySet[Any], rungs: Iterator[Rung], seen: Context, *, limit: int, fill: QuerySet[Any]
+    candidates: QuerySet[Any],
+    rungs: Iterator[Rung],
+    seen: Context,
+    *,
+    limit: int,
+    same_category: bool = False,
 ) -> list[Row]:
     """The best rung's products, then those of all other rungs in one more statement, without repeats.
 
-    What is the same for everybody comes from `fill`, the candidates or some of them.
+    With `same_category`, what the best rung does not know shares a category with what was seen.
     """
     if limit < 0:
         raise ValueError(f"limit is {limit}; a list has 0 products or more")
     best = next(rungs, None) if limit else None
-    pool = candidates if best and best.personal else fill
-    rows = retrieve.nearest(pool, best, seen, limit=limit) if best else []
+    rows: list[Row] = []
+    if best and best.personal:
+        rows = retrieve.nearest(candidates, best, seen, limit=limit)
+    if limit == len(rows):
+        return rows
+    others = retrieve.of_same_category(candidates, seen) if same_category else candidates
+    if best and not best.personal:
+        rows = retrieve.nearest(others, best, seen, limit=limit)
     if (missing := limit - len(rows)) > 0:
-        others = fill.exclude(pk__in=[row.product.pk for row in rows])
+        others = others.exclude(pk__in=[row.product.pk for row in rows])
         rows += retrieve.remaining(others, list(rungs), seen, limit=missing)
     return rows
