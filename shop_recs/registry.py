@@ -19,6 +19,15 @@ def algorithm_names() -> list[str]:
     return [name for name, entry in settings.ALGORITHMS.items() if entry is not None]
 
 
+def require_known(name: str) -> None:
+    """Refuse a misspelt name.
+
+    Raises:
+        UnknownAlgorithm: no algorithm of that name is configured.
+    """
+    _entry(name)
+
+
 def algorithm_options(name: str) -> dict[str, Any]:
     """The options that the settings give an algorithm.
 

@@ -16,6 +16,7 @@ from shop_recs.algorithms.base import Fitted, NotEnoughData
 from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish
 from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.registry import require_known
 from shop_recs.training import partitions
 from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
 
@@ -40,9 +41,8 @@ def store_and_publish(
 ) -> None:
     """Store what was learned as the version of a lease and serve it from then on.
 
-    Readers see the version before until the pointer moves, and the new one from then on. Old versions go
-    afterwards. The table is filled and indexed apart from the others, so that nobody waits for a lock
-    meanwhile; a run that dies leaves at most a table that nothing points to.
+    The table is filled and indexed apart from the others, so that nobody waits for a lock meanwhile; a run
+    that dies leaves at most a table that nothing points to. Old versions go afterwards.
 
     Args:
         lease: the run whose version it is.
@@ -116,9 +116,11 @@ def rollback(algorithm: str) -> ModelVersion:
 
     Raises:
         NothingToPublish: there is none.
+        UnknownAlgorithm: nothing is published under that name, and no algorithm has it.
     """
     active = ActiveModel.objects.filter(algorithm=algorithm).first()
     if active is None:
+        require_known(algorithm)
         raise NothingToPublish(f"No version of {algorithm!r} is published, so there is nothing to roll back.")
     older = ModelVersion.objects.of(algorithm).ready().filter(pk__lt=active.version_id).first()
     if older is None:

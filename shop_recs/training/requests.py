@@ -8,9 +8,9 @@ from functools import partial
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from shop_recs.exceptions import AlreadyRunning, BrokerUnreachable, NotRunning, UnknownAlgorithm
+from shop_recs.exceptions import AlreadyRunning, BrokerUnreachable, NotRunning
 from shop_recs.models import ModelVersion
-from shop_recs.registry import algorithm_names
+from shop_recs.registry import require_known
 from shop_recs.training.dataset import require_enough
 from shop_recs.training.lease import cancel
 
@@ -26,8 +26,7 @@ def request_training(algorithm: str) -> None:
         NotEnoughInteractions: the log is too small.
         BrokerUnreachable: the queue does not answer; raised after the commit where a transaction is open.
     """
-    if algorithm not in algorithm_names():
-        raise UnknownAlgorithm(f"No algorithm {algorithm!r}; configured are {', '.join(algorithm_names())}.")
+    require_known(algorithm)
     versions = ModelVersion.objects.of(algorithm)
     running = versions.training().exclude(pk__in=versions.dead()).first()
     if running is not None:

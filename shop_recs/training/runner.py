@@ -18,7 +18,7 @@ from django.db import OperationalError, connection
 from shop_recs.conf import settings
 from shop_recs.exceptions import NotEnoughInteractions, Superseded, TrainingFailed
 from shop_recs.models import ModelVersion
-from shop_recs.registry import algorithm_options
+from shop_recs.registry import require_known
 from shop_recs.training import dataset
 from shop_recs.training.child import Ending
 from shop_recs.training.lease import Lease, acquire, cancel
@@ -55,7 +55,7 @@ def train(
     """
     if request and (version := _answered(request)):
         return version
-    algorithm_options(algorithm)  # a misspelt name is refused before the log is looked at
+    require_known(algorithm)
     dataset.require_enough()
     lease = acquire(algorithm, token=request)
     error = "interrupted"

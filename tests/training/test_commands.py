@@ -69,6 +69,8 @@ def test_one_failure_does_not_keep_the_others_from_training(log, plugins):
     [
         (["recs_train"], r"Say what to train: --all, or one or more of .*als"),
         (["recs_train", "alsa"], r"No algorithm 'alsa'; configured are .*als"),
+        (["recs_train", "--all", "als"], "Say --all or name als, not both"),
+        (["recs_rollback", "alsa"], r"No algorithm 'alsa'; configured are .*als"),
         (["recs_train", "popular"], "not enough data: have 0 interactions, need 200"),
         (["recs_publish", "99999"], "There is no version 99999. Ready to publish are: none; train one"),
         (["recs_rollback", "als"], "No version of 'als' is published.*Published is: nothing"),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from shop_recs.exceptions import NothingToPublish
+from shop_recs.exceptions import NothingToPublish, UnknownAlgorithm
 from shop_recs.models import ActiveModel
 from shop_recs.training.publish import rollback
 
@@ -23,6 +23,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             version = rollback(options["algorithm"])
+        except UnknownAlgorithm as error:
+            raise CommandError(str(error)) from error
         except NothingToPublish as error:
             published = ", ".join(ActiveModel.objects.values_list("algorithm", flat=True)) or "nothing"
             raise CommandError(f"{error} Published is: {published}.") from error

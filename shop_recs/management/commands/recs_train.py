@@ -25,6 +25,8 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="every configured algorithm")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["all"] and options["algorithm"]:
+            raise CommandError(f"Say --all or name {', '.join(options['algorithm'])}, not both.")
         names = algorithm_names() if options["all"] else options["algorithm"]
         if not names:
             raise CommandError(f"Say what to train: --all, or one or more of {', '.join(algorithm_names())}.")
