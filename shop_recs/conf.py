@@ -40,6 +40,10 @@ class Defaults:
     EXCLUDE_PURCHASED: bool = True
     """Leave products that the visitor already bought out of "recommended for you"."""
 
+    EXCLUDE_VIEWED: int = 20
+    """How many of the products that the visitor viewed last are left out of "recommended for you"; 0 keeps
+    them."""
+
     CONSENT: str = "shop_recs.tracking.consent.unless_opted_out"
     """Dotted path to a function `(request) -> bool`: may this visitor be remembered? The default says yes
     unless the browser sends `Sec-GPC: 1` or `DNT: 1`."""

@@ -45,9 +45,10 @@ def recommended_for_you(
     candidates = rules.candidates(products)
     shopper = shopper_of(request)
     seen = context.of_shopper(shopper, using=candidates.db)
+    here = [] if product is None else [product]
     candidates = rules.leave_out(
         candidates,
-        exclude if product is None else [product, *exclude],
+        [*here, *exclude, *seen.viewed_lately(settings.EXCLUDE_VIEWED)],
         shopper=NOBODY if seen.only_looks else shopper,
         request=request,
         bought=settings.EXCLUDE_PURCHASED,

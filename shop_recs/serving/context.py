@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,6 +98,11 @@ class Context:
         """These are all the events, and none put anything into a cart or bought it."""
         looks = all(event.kind in (Kind.VIEW, Kind.FAVOURITE) for event in self.events)
         return looks and len(self.events) < HISTORY_LENGTH
+
+    def viewed_lately(self, count: int) -> list[Any]:
+        """The keys of the last `count` products that were viewed."""
+        latest_first = (event.product for event in reversed(self.events) if event.kind == Kind.VIEW)
+        return list(islice(dict.fromkeys(latest_first), count))
 
     def history(self, version: ActiveVersion) -> History:
         """The events whose products have a vector in `version`, as its encoder wants them.

@@ -433,6 +433,16 @@ def test_events_of_the_future_count_as_of_now(als, shelves, visitor, request_of)
     assert recommended_for_you(request_of(visitor), limit=4).rung == "als"
 
 
+@pytest.mark.parametrize(("count", "left_out"), [(0, []), (1, [2]), (2, [1, 2]), (20, [0, 1, 2])])
+def test_what_was_viewed_last_is_left_out(als, shelves, visitor, did, request_of, settings, count, left_out):
+    settings.SHOP_RECS = {**settings.SHOP_RECS, "EXCLUDE_VIEWED": count}
+    chairs, lamps = shelves
+    did(visitor, Kind.VIEW, chairs[0], chairs[1], chairs[2], chairs[2])
+    did(visitor, Kind.FAVOURITE, chairs[3], days_ago=1)
+    shown = recommended_for_you(request_of(visitor), limit=12)
+    assert set(names(chairs + lamps)) - set(names(shown)) == {chairs[place].name for place in left_out}
+
+
 def test_a_copied_cookie_opens_no_history_that_is_somebodys_by_now(
     als, shelves, visitor, did, request_of, django_user_model
 ):
