@@ -65,3 +65,18 @@ def broker() -> Iterator[Any]:
     for app in apps:
         app.close()
     before.set_current()
+
+
+@pytest.fixture
+def make_staff(django_user_model: Any) -> Any:
+    """Make somebody on the staff with some of our permissions: `make_staff("retrain", "publish")`."""
+    from django.contrib.auth.models import Permission
+
+    def make(*codenames: str) -> Any:
+        user = django_user_model.objects.create_user(username="grace", password="x", is_staff=True)
+        user.user_permissions.set(
+            Permission.objects.filter(content_type__app_label="shop_recs", codename__in=codenames)
+        )
+        return user
+
+    return make

@@ -58,13 +58,9 @@ def store_and_publish(
     known = np.flatnonzero(fitted.known)
     if not len(known):
         raise NotEnoughData("not enough data: the fit gave no product a vector")
+    facts = {"unit_norm": fitted.unit_norm, "finds_similar": finds_similar}
     with transaction.atomic(durable=True):
-        lease.write(
-            dimensions=fitted.item_vectors.shape[1],
-            item_count=len(known),
-            unit_norm=fitted.unit_norm,
-            finds_similar=finds_similar,
-        )
+        lease.write(dimensions=fitted.item_vectors.shape[1], item_count=len(known), **facts)
         partitions.create(lease.version_id)
     with transaction.atomic(durable=True):
         keys = [product_keys[item] for item in known.tolist()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -64,16 +63,12 @@ def training(db: None) -> ModelVersion:
 
 
 @pytest.fixture
-def staff_client(django_user_model: Any) -> Any:
+def staff_client(make_staff: Any) -> Any:
     """Log somebody in with some permissions of ours: `staff_client("view_modelversion", "retrain")`."""
 
     def log_in(*codenames: str) -> Client:
-        user = django_user_model.objects.create_user(username="grace", password="x", is_staff=True)
-        user.user_permissions.set(
-            Permission.objects.filter(content_type__app_label="shop_recs", codename__in=codenames)
-        )
         client = Client()
-        client.force_login(user)
+        client.force_login(make_staff(*codenames))
         return client
 
     return log_in

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -17,16 +16,12 @@ LIST = reverse("shop_recs:models")
 
 
 @pytest.fixture
-def staff(django_user_model):
+def staff(make_staff):
     """A client of somebody on the staff with some permissions of ours: `staff("retrain")`."""
 
     def log_in(*codenames: str) -> APIClient:
-        user = django_user_model.objects.create_user(username="grace", password="x", is_staff=True)
-        user.user_permissions.set(
-            Permission.objects.filter(content_type__app_label="shop_recs", codename__in=codenames)
-        )
         client = APIClient()
-        client.force_authenticate(user)
+        client.force_authenticate(make_staff(*codenames))
         return client
 
     return log_in
