@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from shop_recs.algorithms.base import (
     Fitted,
+    FittedVectors,
     Floats,
     NotEnoughData,
     Progress,
@@ -90,7 +91,7 @@ class ALS(Recommender):
         seed: int = 0,
         progress: Progress = silent,
         resume: Fitted | None = None,
-    ) -> Fitted:
+    ) -> FittedVectors:
         data = data.select(data.weights > 0)
         _require_enough(data)
         iterations = self.iterations if resume is None else -(-self.iterations // 3)
@@ -141,7 +142,7 @@ class ALS(Recommender):
             num_threads=self.threads,
             random_state=seed,
         )
-        if start is not None and start.item_vectors.shape == (data.n_items, self.factors):
+        if isinstance(start, FittedVectors) and start.item_vectors.shape == (data.n_items, self.factors):
             model.item_factors = start.item_vectors.copy()
             model.user_factors = start.state["user_vectors"].copy()
 
@@ -172,7 +173,7 @@ class ALS(Recommender):
     def _regularization(self, data: TrainingData) -> float:
         return min(self.regularization, STRONGEST_PULL * self._scale(data))
 
-    def _fitted(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> Fitted:
+    def _fitted(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> FittedVectors:
         """These vectors with the encoder that folds visitors into them."""
         ridge = self._regularization(data) * np.eye(self.factors, dtype=np.float32)
         encoder = FoldInEncoder(
@@ -184,10 +185,12 @@ class ALS(Recommender):
             history_length=self.history_length,
         )
         known = np.any(item_vectors, axis=1)
-        return Fitted(item_vectors, known, encoder, info={"step_decay": step_decay})
+        return FittedVectors(
+            item_vectors=item_vectors, known=known, encoder=encoder, info={"step_decay": step_decay}
+        )
 
 
-def _foresight(fitted: Fitted, split: Split) -> float:
+def _foresight(fitted: FittedVectors, split: Split) -> float:
     """NDCG at 10; a target new to the visitor competes with what is new to them, a repeated one with all."""
     new = split.new()
     ranks = np.empty(len(split.targets), dtype=np.int64)

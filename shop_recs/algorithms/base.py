@@ -1,17 +1,17 @@
-"""What an algorithm is: arrays and options in, item vectors and an encoder out; no Django."""
+"""What an algorithm is: arrays and options in, item vectors or neighbours and an encoder out; no Django."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.encoders import Encoder
+from shop_recs.algorithms.encoders import Encoder, History
 
 SECONDS_PER_DAY = 86_400.0
 KINDS = 8
@@ -93,25 +93,47 @@ class TrainingData:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """What a fit learned.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted(ABC):
+    """What a fit learned: the part that every algorithm has; how items are ranked says the subclass.
 
     Attributes:
-        item_vectors: `(n_items, d)` float32; user to item is the inner product, item to item the cosine.
-        known: `(n_items,)` bool, the items whose vector means something; the others are never stored.
-        encoder: maps a visitor's history to a query vector `(d,)`; the serving half of the algorithm.
-        unit_norm: the known vectors have length 1, so that inner product and cosine rank alike.
+        known: `(n_items,)` bool, the items that can be ranked; nothing is stored of the others.
+        encoder: the serving half of the algorithm: turns a visitor's history into a query.
         info: facts worth showing an administrator (epochs run, options chosen …), JSON types only.
         state: arrays that a later `fit(..., resume=...)` of the same algorithm can start from.
     """
 
-    item_vectors: Floats
     known: npt.NDArray[np.bool_]
     encoder: Encoder
-    unit_norm: bool = False
     info: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+    @abstractmethod
+    def scores(self, histories: Sequence[History], items: Sequence[Integers]) -> Floats:
+        """`(c, n_items)` scores of all items as they are served, `-inf` where an item is not ranked.
+
+        Args:
+            histories: of `c` visitors, from `history`.
+            items: the `(k,)` item indices of each history.
+        """
+
+    @abstractmethod
+    def history(self, items: Integers, kinds: npt.NDArray[np.int8], ages: Floats) -> History:
+        """What the encoder gets to see of these interactions with known items, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedVectors(Fitted):
+    """A vector for each item and an encoder that makes a query vector of a history.
+
+    Attributes:
+        item_vectors: `(n_items, d)` float32; user to item is the inner product, item to item the cosine.
+        unit_norm: the known vectors have length 1, so that inner product and cosine rank alike.
+    """
+
+    item_vectors: Floats
+    unit_norm: bool = False
 
     def __post_init__(self) -> None:
         vectors, known = self.item_vectors, self.known
@@ -119,12 +141,75 @@ class Fitted:
             raise ValueError(
                 f"item_vectors must be (n_items, d) float32, not {vectors.shape} {vectors.dtype}"
             )
-        if known.shape != vectors.shape[:1] or known.dtype != np.bool_:
-            raise ValueError(f"known must be ({len(vectors)},) bool, not {known.shape} {known.dtype}")
+        _require_known(known, n_items=len(vectors))
         if not np.isfinite(vectors[known]).all():
             raise ValueError("item_vectors has NaN or infinite values among the known items")
         if not np.any(vectors[known], axis=1).all():
             raise ValueError("item_vectors has all-zero rows among the known items")
+
+    def scores(self, histories: Sequence[History], items: Sequence[Integers]) -> Floats:
+        """The inner products of item vectors and queries."""
+        queries = np.full((len(histories), self.item_vectors.shape[1]), np.nan, dtype=np.float32)
+        for query, history in zip(queries, histories, strict=True):
+            answer = self.encoder(history)
+            if answer is not None:
+                query[:] = answer
+        scores: Floats = queries @ self.item_vectors.T
+        scores[:, ~self.known] = -np.inf
+        scores[np.isnan(queries[:, 0])] = -np.inf
+        return scores
+
+    def history(self, items: Integers, kinds: npt.NDArray[np.int8], ages: Floats) -> History:
+        return History(vectors=self.item_vectors[items], kinds=kinds, ages=ages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedNeighbours(Fitted):
+    """For each item the items that go with it, and an encoder that weighs the items of a history.
+
+    An item's score is the sum over the history of its weight times the score of the pair. The encoder returns
+    those weights, `(k,)` float32, for its history's last `encoder.history_length` interactions.
+
+    Attributes:
+        offsets: `(n_items + 1,)` int64: the neighbours of item `i` are rows `offsets[i]:offsets[i + 1]`.
+        neighbours: `(m,)` int32 item indices, the best of an item first, never the item itself.
+        pair_scores: `(m,)` float32, positive, not increasing within an item.
+        support: `(m,)` int32, distinct shoppers who had both.
+    """
+
+    offsets: npt.NDArray[np.int64]
+    neighbours: npt.NDArray[np.int32]
+    pair_scores: Floats
+    support: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        _require_known(self.known, n_items=len(self.offsets) - 1)
+        if not (len(self.neighbours) == len(self.pair_scores) == len(self.support) == self.offsets[-1]):
+            raise ValueError("neighbours, pair_scores and support must have offsets[-1] rows")
+        if not np.isfinite(self.pair_scores).all() or (self.pair_scores <= 0).any():
+            raise ValueError("pair_scores must be positive and finite")
+
+    def scores(self, histories: Sequence[History], items: Sequence[Integers]) -> Floats:
+        """The weighted sums of the histories' neighbours; what is nobody's neighbour is not ranked."""
+        scores = np.zeros((len(histories), len(self.known)), dtype=np.float32)
+        for row, history, own in zip(scores, histories, items, strict=True):
+            weights = self.encoder(history)
+            if weights is None:
+                continue
+            for item, weight in zip(own[-len(weights) :], weights, strict=True):
+                pairs = slice(self.offsets[item], self.offsets[item + 1])
+                row[self.neighbours[pairs]] += weight * self.pair_scores[pairs]
+        scores[scores <= 0] = -np.inf
+        return scores
+
+    def history(self, items: Integers, kinds: npt.NDArray[np.int8], ages: Floats) -> History:
+        return History(vectors=np.empty((len(items), 0), dtype=np.float32), kinds=kinds, ages=ages)
+
+
+def _require_known(known: npt.NDArray[np.bool_], *, n_items: int) -> None:
+    """Raise unless `known` tells of every item."""
+    if known.shape != (n_items,) or known.dtype != np.bool_:
+        raise ValueError(f"known must be ({n_items},) bool, not {known.shape} {known.dtype}")
 
 
 class Recommender(ABC):

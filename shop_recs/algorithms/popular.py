@@ -11,6 +11,7 @@ import numpy.typing as npt
 from shop_recs.algorithms.base import (
     SECONDS_PER_DAY,
     Fitted,
+    FittedVectors,
     NotEnoughData,
     Progress,
     Recommender,
@@ -46,7 +47,7 @@ class Popular(Recommender):
         seed: int = 0,
         progress: Progress = silent,
         resume: Fitted | None = None,
-    ) -> Fitted:
+    ) -> FittedVectors:
         """Count; `seed` and `resume` change nothing."""
         data = data.select(data.kind_weights[data.kinds] > 0)
         if not len(data):
@@ -59,7 +60,7 @@ class Popular(Recommender):
         progress("counting", 1.0)
         # A product nobody chose for years keeps a positive score, however small.
         scores[data.items] = np.maximum(scores[data.items], np.finfo(np.float32).tiny)
-        return Fitted(
+        return FittedVectors(
             item_vectors=scores.astype(np.float32)[:, None],
             known=scores > 0,
             encoder=ConstantEncoder(np.ones(1, dtype=np.float32)),

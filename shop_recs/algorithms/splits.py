@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.base import SECONDS_PER_DAY, Fitted, Floats, NotEnoughData, TrainingData
+from shop_recs.algorithms.base import SECONDS_PER_DAY, Fitted, Floats, Integers, NotEnoughData, TrainingData
 from shop_recs.algorithms.encoders import History
 
 SCORES_AT_ONCE = 16_000_000
@@ -69,37 +69,24 @@ class Split:
         seen = cases * self.log.n_items + self.log.items[rows]
         return np.isin(self.cases * self.log.n_items + self.targets, seen, invert=True)
 
-    def histories(
-        self, item_vectors: Floats, known: npt.NDArray[np.bool_], *, length: int
-    ) -> Iterator[History]:
-        """What an encoder gets to see, case by case: the last `length` interactions with known items."""
+    def histories(self, fitted: Fitted, chunk: slice) -> tuple[list[History], list[Integers]]:
+        """What the encoder gets to see of a run of cases, and the item indices of each history."""
+        histories: list[History] = []
+        items: list[Integers] = []
         offsets = self.log.offsets
-        for user, now in zip(self.users, self.nows, strict=True):
+        for user, now in zip(self.users[chunk], self.nows[chunk], strict=True):
             rows = np.arange(offsets[user], offsets[user + 1])
-            rows = rows[known[self.log.items[rows]]]
-            rows = rows[max(0, len(rows) - length) :]
-            yield History(
-                vectors=item_vectors[self.log.items[rows]],
-                kinds=self.log.kinds[rows],
-                ages=((now - self.log.times[rows]) / SECONDS_PER_DAY).astype(np.float32),
-            )
+            rows = rows[fitted.known[self.log.items[rows]]]
+            rows = rows[max(0, len(rows) - fitted.encoder.history_length) :]
+            ages = ((now - self.log.times[rows]) / SECONDS_PER_DAY).astype(np.float32)
+            items.append(self.log.items[rows])
+            histories.append(fitted.history(self.log.items[rows], self.log.kinds[rows], ages))
+        return histories, items
 
     def scores(self, fitted: Fitted) -> Iterator[tuple[slice, Floats]]:
-        """Runs of cases and their `(c, n_items)` scores as served: query times item vectors.
-
-        What is not ranked, because it is not known or the encoder has no answer, scores `-inf`.
-        """
-        queries = np.full((len(self), fitted.item_vectors.shape[1]), np.nan, dtype=np.float32)
-        histories = self.histories(fitted.item_vectors, fitted.known, length=fitted.encoder.history_length)
-        for query, history in zip(queries, histories, strict=True):
-            answer = fitted.encoder(history)
-            if answer is not None:
-                query[:] = answer
+        """Runs of cases and their `(c, n_items)` scores as served, `-inf` where an item is not ranked."""
         for chunk in self.chunks():
-            scores = queries[chunk] @ fitted.item_vectors.T
-            scores[:, ~fitted.known] = -np.inf
-            scores[np.isnan(queries[chunk, 0])] = -np.inf
-            yield chunk, scores
+            yield chunk, fitted.scores(*self.histories(fitted, chunk))
 
 
 def split_by_time(

@@ -12,7 +12,7 @@ import numpy as np
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from shop_recs.algorithms.base import Fitted, NotEnoughData
+from shop_recs.algorithms.base import Fitted, FittedVectors, NotEnoughData
 from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish
 from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
@@ -55,6 +55,8 @@ def store_and_publish(
         NotEnoughData: no item is known.
         Superseded: the lease was lost; nothing is stored.
     """
+    if not isinstance(fitted, FittedVectors):
+        raise TypeError(f"only vectors can be stored, not {type(fitted).__name__}")
     known = np.flatnonzero(fitted.known)
     if not len(known):
         raise NotEnoughData("not enough data: the fit gave no product a vector")
@@ -154,7 +156,7 @@ def clean_up() -> CleanedUp:
     return CleanedUp(dead_runs, orphans)
 
 
-def _index(version_id: int, fitted: Fitted, *, n_items: int, finds_similar: bool) -> None:
+def _index(version_id: int, fitted: FittedVectors, *, n_items: int, finds_similar: bool) -> None:
     """Index many vectors for the ways they are ranked; a list that is the same for everybody is scanned."""
     if n_items < settings.EXACT_BELOW:
         return

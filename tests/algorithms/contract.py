@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from shop_recs.algorithms.base import Cancelled, Fitted, NotEnoughData, Recommender, TrainingData
+from shop_recs.algorithms.base import Cancelled, FittedVectors, NotEnoughData, Recommender, TrainingData
 from shop_recs.algorithms.encoders import History, load
 from shop_recs.algorithms.splits import split_by_time
 from shop_recs.training.evaluation import evaluate
@@ -29,7 +29,7 @@ def tastes() -> TrainingData:
     return log_of(histories, kinds=kinds, n_items=n_items)
 
 
-def history_of(fitted: Fitted, items: list[int]) -> History:
+def history_of(fitted: FittedVectors, items: list[int]) -> History:
     """A visitor who bought these items, one a day, the last one just now."""
     return History(
         vectors=fitted.item_vectors[items],
@@ -45,52 +45,54 @@ class AlgorithmContract:
     """Whether the list depends on the history."""
 
     @pytest.fixture
-    def fitted(self, algorithm: Recommender) -> Fitted:
+    def fitted(self, algorithm: Recommender) -> FittedVectors:
         return _fit(algorithm)
 
-    def test_known_items_are_those_of_the_log(self, fitted: Fitted) -> None:
+    def test_known_items_are_those_of_the_log(self, fitted: FittedVectors) -> None:
         assert (
             fitted.known.tolist()
             == [True] * (len(fitted.known) - UNTOUCHED_ITEMS) + [False] * UNTOUCHED_ITEMS
         )
         assert fitted.item_vectors.shape[0] == tastes().n_items
 
-    def test_the_same_seed_gives_the_same_bits(self, algorithm: Recommender, fitted: Fitted) -> None:
+    def test_the_same_seed_gives_the_same_bits(self, algorithm: Recommender, fitted: FittedVectors) -> None:
         again = algorithm.fit(tastes(), seed=3)
         assert again.item_vectors.tobytes() == fitted.item_vectors.tobytes()
         assert again.encoder.dumps() == fitted.encoder.dumps()
 
-    def test_the_log_is_left_as_it_was(self, algorithm: Recommender, fitted: Fitted) -> None:
+    def test_the_log_is_left_as_it_was(self, algorithm: Recommender, fitted: FittedVectors) -> None:
         columns = ("users", "items", "kinds", "times", "weights", "kind_weights")
         before = tastes.__wrapped__()
         assert all((getattr(before, name) == getattr(tastes(), name)).all() for name in columns)
 
-    def test_a_stored_encoder_answers_the_same(self, fitted: Fitted) -> None:
+    def test_a_stored_encoder_answers_the_same(self, fitted: FittedVectors) -> None:
         stored = load(fitted.encoder.name, fitted.encoder.dumps())
         history = history_of(fitted, [1, 2, 3])
         np.testing.assert_array_equal(stored(history), fitted.encoder(history))
         assert stored.history_length == fitted.encoder.history_length
 
-    def test_a_damaged_encoder_is_refused(self, fitted: Fitted) -> None:
+    def test_a_damaged_encoder_is_refused(self, fitted: FittedVectors) -> None:
         content = fitted.encoder.dumps()
         with pytest.raises(ValueError, match=r"not the content|no vector|damaged|not an ONNX"):
             load(fitted.encoder.name, content[: len(content) // 2 - 1])
 
-    def test_the_query_has_the_dimensions_of_the_items(self, fitted: Fitted) -> None:
+    def test_the_query_has_the_dimensions_of_the_items(self, fitted: FittedVectors) -> None:
         query = fitted.encoder(history_of(fitted, [1]))
         assert query is not None
         assert query.shape == fitted.item_vectors.shape[1:]
         assert query.dtype == np.float32
 
-    def test_a_longer_history_than_it_looks_at_is_no_error(self, fitted: Fitted) -> None:
+    def test_a_longer_history_than_it_looks_at_is_no_error(self, fitted: FittedVectors) -> None:
         query = fitted.encoder(history_of(fitted, [1, 2] * (fitted.encoder.history_length + 1)))
         assert query is not None
         assert np.isfinite(query).all()
 
-    def test_an_empty_history_has_no_answer_unless_all_are_answered_alike(self, fitted: Fitted) -> None:
+    def test_an_empty_history_has_no_answer_unless_all_are_answered_alike(
+        self, fitted: FittedVectors
+    ) -> None:
         assert (fitted.encoder(history_of(fitted, [])) is None) == self.personal
 
-    def test_the_visitors_taste_ranks_first(self, fitted: Fitted) -> None:
+    def test_the_visitors_taste_ranks_first(self, fitted: FittedVectors) -> None:
         if not self.personal:
             pytest.skip("the list is the same for everybody")
         for taste in range(TASTES):
@@ -100,7 +102,7 @@ class AlgorithmContract:
             scores[items[:3]] = -np.inf
             assert set(np.argsort(-scores)[:5]) <= set(items)
 
-    def test_similar_items_share_a_taste(self, algorithm: Recommender, fitted: Fitted) -> None:
+    def test_similar_items_share_a_taste(self, algorithm: Recommender, fitted: FittedVectors) -> None:
         if not algorithm.finds_similar:
             pytest.skip("the vectors do not say what is alike")
         known = fitted.item_vectors[fitted.known]
@@ -110,11 +112,11 @@ class AlgorithmContract:
         same_taste = np.argmax(alike, axis=1) // ITEMS_OF_A_TASTE == np.arange(len(known)) // ITEMS_OF_A_TASTE
         assert same_taste.mean() >= 0.9
 
-    def test_unit_norm_says_the_truth(self, fitted: Fitted) -> None:
+    def test_unit_norm_says_the_truth(self, fitted: FittedVectors) -> None:
         lengths = np.linalg.norm(fitted.item_vectors[fitted.known], axis=1)
         assert np.allclose(lengths, 1.0, atol=1e-4) == fitted.unit_norm
 
-    def test_what_it_tells_an_administrator_is_json(self, fitted: Fitted) -> None:
+    def test_what_it_tells_an_administrator_is_json(self, fitted: FittedVectors) -> None:
         json.dumps(dict(fitted.info), allow_nan=False)
 
     def test_a_fit_resumes_one_on_a_part_of_the_log(self, algorithm: Recommender) -> None:
@@ -150,6 +152,6 @@ class AlgorithmContract:
 
 
 @cache
-def _fit(algorithm: Recommender) -> Fitted:
+def _fit(algorithm: Recommender) -> FittedVectors:
     """One fit serves all tests that only look at it; algorithms are equal where their options are."""
     return algorithm.fit(tastes(), seed=3)

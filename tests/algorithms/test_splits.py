@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shop_recs.algorithms.base import NotEnoughData, TrainingData
+from shop_recs.algorithms.base import FittedVectors, NotEnoughData, TrainingData
+from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from shop_recs.algorithms.splits import Split, leave_one_out, split_by_time
 from tests.algorithms.logs import log_of
 
@@ -129,12 +130,24 @@ def test_leaving_one_out_does_not_tell_when_the_target_happened() -> None:
 def test_histories_are_the_last_known_items_with_their_ages() -> None:
     log = log_of([[0, 1, 2, 1, 0], [0, 1, 2, 2, 0]], kinds=[np.array([1, 2, 3, 4, 1])] * 2)
     split = split_by_time(log, cut=3.5 * DAY)
-    vectors = np.arange(3, dtype=np.float32)[:, None]
-    first, second = split.histories(vectors, np.array([True, True, False]), length=2)
-    assert first.vectors.ravel().tolist() == [1.0, 1.0]
+    fitted = FittedVectors(
+        item_vectors=np.arange(3, dtype=np.float32)[:, None] + 1.0,
+        known=np.array([True, True, False]),
+        encoder=FoldInEncoder(
+            np.eye(1, dtype=np.float32),
+            np.ones(8, dtype=np.float32),
+            alpha=1.0,
+            half_life_days=90.0,
+            step_decay=1.0,
+            history_length=2,
+        ),
+    )
+    (first, second), items = split.histories(fitted, slice(0, 2))
+    assert [own.tolist() for own in items] == [[1, 1], [0, 1]]
+    assert first.vectors.ravel().tolist() == [2.0, 2.0]
     assert first.kinds.tolist() == [2, 4]
     assert first.ages.tolist() == [2.5, 0.5]
-    assert second.vectors.ravel().tolist() == [0.0, 1.0]
+    assert second.vectors.ravel().tolist() == [1.0, 2.0]
 
 
 def test_chunks_cover_the_cases_in_order() -> None:

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from shop_recs.algorithms.base import Fitted
+from shop_recs.algorithms.base import FittedVectors
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.conf import get_product_model
 from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
@@ -118,7 +118,7 @@ def store(
     }
     publish.store_and_publish(
         held,
-        Fitted(**learned),
+        FittedVectors(**learned),
         [product.pk for product in products],
         finds_similar=finds_similar,
         enter=lambda phase: None,

@@ -8,7 +8,15 @@ import time
 
 import numpy as np
 
-from shop_recs.algorithms.base import Fitted, NotEnoughData, Progress, Recommender, TrainingData, silent
+from shop_recs.algorithms.base import (
+    Fitted,
+    FittedVectors,
+    NotEnoughData,
+    Progress,
+    Recommender,
+    TrainingData,
+    silent,
+)
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 
 
@@ -29,14 +37,14 @@ class Counting(Recommender):
         seed: int = 0,
         progress: Progress = silent,
         resume: Fitted | None = None,
-    ) -> Fitted:
+    ) -> FittedVectors:
         self.work(progress)
         counts = np.bincount(data.items, minlength=data.n_items).astype(np.float32)
         vectors = np.random.default_rng(seed).random((data.n_items, self.dimensions), dtype=np.float32)
         vectors[:, 0] = counts
         query = np.zeros(self.dimensions, dtype=np.float32)
         query[0] = 1.0
-        return Fitted(
+        return FittedVectors(
             item_vectors=vectors,
             known=counts > 0,
             encoder=ConstantEncoder(query),

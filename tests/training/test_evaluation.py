@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shop_recs.algorithms.base import Fitted, TrainingData
+from shop_recs.algorithms.base import FittedVectors, TrainingData
 from shop_recs.algorithms.encoders import Encoder, History
 from shop_recs.algorithms.popular import Popular
 from shop_recs.training.evaluation import Split, evaluate, leave_one_out, split_by_time
@@ -52,16 +52,16 @@ def log() -> TrainingData:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> Fitted:
+def fitted() -> FittedVectors:
     """Vectors of few values, so that many scores tie; three items are not known."""
     vectors = np.random.default_rng(2).integers(-1, 2, size=(N_ITEMS, 4)).astype(np.float32)
     vectors[:, 0] = 1.0
     known = np.ones(N_ITEMS, dtype=np.bool_)
     known[[4, 9, 17]] = False
-    return Fitted(item_vectors=vectors, known=known, encoder=NewestFirst())
+    return FittedVectors(item_vectors=vectors, known=known, encoder=NewestFirst())
 
 
-def list_of(fitted: Fitted, split: Split, case: int, *, without_seen: bool) -> list[int]:
+def list_of(fitted: FittedVectors, split: Split, case: int, *, without_seen: bool) -> list[int]:
     """What is served to a case, best first, targets after all that ties with them."""
     user = split.users[case]
     rows = [row for row in range(len(split.log)) if split.log.users[row] == user]
@@ -81,7 +81,7 @@ def list_of(fitted: Fitted, split: Split, case: int, *, without_seen: bool) -> l
     return sorted(items, key=lambda item: (-float(fitted.item_vectors[item] @ query), item in targets))
 
 
-def recall_by_hand(fitted: Fitted, split: Split, *, k: int, discovery: bool) -> float:
+def recall_by_hand(fitted: FittedVectors, split: Split, *, k: int, discovery: bool) -> float:
     """Mean share of a case's targets in its list; for discovery, of its new ones."""
     shares = []
     for case in range(len(split)):
@@ -94,7 +94,7 @@ def recall_by_hand(fitted: Fitted, split: Split, *, k: int, discovery: bool) -> 
 
 
 @pytest.mark.parametrize("k", [1, 5, 20])
-def test_the_lists_are_those_that_would_be_served(log: TrainingData, fitted: Fitted, k: int) -> None:
+def test_the_lists_are_those_that_would_be_served(log: TrainingData, fitted: FittedVectors, k: int) -> None:
     split = split_by_time(log, fraction=0.3)
     figures = evaluate(fitted, split, ks=[k], baselines=False)
     for part, discovery in (("all", False), ("discovery", True)):
@@ -103,7 +103,7 @@ def test_the_lists_are_those_that_would_be_served(log: TrainingData, fitted: Fit
 
 
 def test_memory_for_few_scores_gives_the_same_figures(
-    log: TrainingData, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+    log: TrainingData, fitted: FittedVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     split = split_by_time(log, fraction=0.3)
     whole = evaluate(fitted, split)
@@ -113,7 +113,7 @@ def test_memory_for_few_scores_gives_the_same_figures(
         assert pieces[part] == whole[part]
 
 
-def test_leaving_one_out_judges_discovery_alone(log: TrainingData, fitted: Fitted) -> None:
+def test_leaving_one_out_judges_discovery_alone(log: TrainingData, fitted: FittedVectors) -> None:
     split = leave_one_out(log)
     figures = evaluate(fitted, split, ks=[5])
     assert "all" not in figures
@@ -122,7 +122,7 @@ def test_leaving_one_out_judges_discovery_alone(log: TrainingData, fitted: Fitte
     )
 
 
-def test_the_visitors_own_history_is_a_baseline_that_discovers_nothing(fitted: Fitted) -> None:
+def test_the_visitors_own_history_is_a_baseline_that_discovers_nothing(fitted: FittedVectors) -> None:
     log = log_of([[0, 1, 0, 0], [2, 3, 2, 2]], n_items=N_ITEMS)
     baseline = evaluate(fitted, split_by_time(log, cut=2.5 * DAY), ks=[1])["baselines"]["history"]
     assert baseline["all"]["hit_rate@1"] == 1.0
@@ -130,21 +130,21 @@ def test_the_visitors_own_history_is_a_baseline_that_discovers_nothing(fitted: F
     assert "discovery" not in baseline
 
 
-def test_the_popular_baseline_is_the_popular_algorithm(log: TrainingData, fitted: Fitted) -> None:
+def test_the_popular_baseline_is_the_popular_algorithm(log: TrainingData, fitted: FittedVectors) -> None:
     split = split_by_time(log, fraction=0.3)
     alone = evaluate(Popular().fit(split.train), split, baselines=False)
     baseline = evaluate(fitted, split)["baselines"]["popular"]
     assert baseline == {part: alone[part] for part in ("all", "discovery")}
 
 
-def test_a_visitor_without_an_answer_is_a_miss(fitted: Fitted) -> None:
+def test_a_visitor_without_an_answer_is_a_miss(fitted: FittedVectors) -> None:
     split = split_by_time(log_of([[0, 1, 0]] * 4, kinds=[np.array([4, 1, 4])] * 4), cut=1.5 * DAY)
     assert split.train.kinds[-1] == 1
-    small = Fitted(item_vectors=fitted.item_vectors[:2], known=fitted.known[:2], encoder=NewestFirst())
+    small = FittedVectors(item_vectors=fitted.item_vectors[:2], known=fitted.known[:2], encoder=NewestFirst())
     assert evaluate(small, split, baselines=False)["all"]["hit_rate@10"] == 0.0
 
 
-def test_figures_are_json_and_counted(log: TrainingData, fitted: Fitted) -> None:
+def test_figures_are_json_and_counted(log: TrainingData, fitted: FittedVectors) -> None:
     split = split_by_time(log, fraction=0.3)
     figures: dict[str, Any] = json.loads(json.dumps(evaluate(fitted, split), allow_nan=False))
     assert figures["cases"] == len(split) == figures["all"]["cases"]

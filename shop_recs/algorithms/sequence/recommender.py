@@ -10,7 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from shop_recs.algorithms.base import Fitted, NotEnoughData, Progress, Recommender, TrainingData, silent
+from shop_recs.algorithms.base import (
+    Fitted,
+    FittedVectors,
+    NotEnoughData,
+    Progress,
+    Recommender,
+    TrainingData,
+    silent,
+)
 from shop_recs.algorithms.sequence.batches import Sequences, sequences_of
 from shop_recs.algorithms.sequence.export import encoder_of
 from shop_recs.algorithms.sequence.model import SequenceModel
@@ -42,7 +50,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         seed: int = 0,
         progress: Progress = silent,
         resume: Fitted | None = None,
-    ) -> Fitted:
+    ) -> FittedVectors:
         """Learn from `data`, stopping early by a sample of last events that is held back.
 
         With `resume` nothing is held back: the earlier weights learn on for a fifth of the epochs they took.
@@ -69,7 +77,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         rng: np.random.Generator,
         progress: Progress,
         resume: Fitted | None,
-    ) -> Fitted:
+    ) -> FittedVectors:
         length, dropout = self.length_for(data), self.dropout_for(data)
         model = SequenceModel(
             self.network(length=length, dropout=dropout),
@@ -99,13 +107,13 @@ def _fitted(
     length: int,
     dropout: float,
     n_items: int,
-) -> Fitted:
+) -> FittedVectors:
     """What the model has learned, in the log's item indices."""
     vectors = np.zeros((n_items, model.dimensions), dtype=np.float32)
     known = np.zeros(n_items, dtype=np.bool_)
     vectors[sequences.vocabulary] = model.table().numpy()
     known[sequences.vocabulary] = True
-    return Fitted(
+    return FittedVectors(
         item_vectors=vectors,
         known=known,
         encoder=encoder_of(model, history_length=length),
