@@ -77,7 +77,17 @@ def tmall() -> TrainingData:
 
 def movielens() -> TrainingData:
     """MovieLens-1M in the order of the papers; it has no times, so one rating a minute."""
-    table = pq.read_table(FOLDER / "movielens-1m" / "sequences.parquet")
+    return _ordered("movielens-1m")
+
+
+def beauty() -> TrainingData:
+    """Amazon Beauty, 5-core, in the order of the papers; it has no times, so one review a minute."""
+    return _ordered("amazon-beauty")
+
+
+def _ordered(folder: str) -> TrainingData:
+    """A log that tells only the order of each user's items."""
+    table = pq.read_table(FOLDER / folder / "sequences.parquet")
     positions = table["position"].to_numpy()
     users, items = table["user_id"].to_numpy(), table["item_id"].to_numpy()
     return training_data(users, items, np.full(len(users), VIEW), 1.5e9 + 60.0 * positions)
@@ -168,4 +178,5 @@ PROTOCOLS = {
         validation=_before("2017-12-02T16:00", _purchases_of_the_day_from("2017-12-01T16:00")),
     ),
     "movielens-1m": Protocol(read=movielens, test=leave_one_out, validation=_all_but_the_last),
+    "beauty": Protocol(read=beauty, test=leave_one_out, validation=_all_but_the_last),
 }
