@@ -11,7 +11,7 @@ from shop_recs.models.interactions import (
     View,
 )
 from shop_recs.models.vectors import ItemVector
-from shop_recs.models.versions import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.models.versions import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.models.visitors import Visitor
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "ImportCheckpoint",
     "Interaction",
     "ItemVector",
+    "JudgedFit",
     "Kind",
     "ModelVersion",
     "Purchase",

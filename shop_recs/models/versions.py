@@ -27,6 +27,14 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """Versions whose vectors are stored, so that they can be published."""
         return self.filter(status=ModelVersion.Status.READY)
 
+    def refused(self) -> Self:
+        """Versions that the gate refused and nobody published all the same."""
+        return self.exclude(refusal="").filter(overridden_at=None)
+
+    def publishable(self) -> Self:
+        """Versions that can be served as they are, without overriding the gate."""
+        return self.ready().filter(models.Q(refusal="") | models.Q(overridden_at__isnull=False))
+
     def dead(self) -> Self:
         """Runs whose heartbeat stopped longer ago than the lease lasts."""
         limit = timezone.now() - timedelta(seconds=settings.LEASE_SECONDS)
@@ -50,6 +58,11 @@ class ModelVersion(models.Model):
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
     info = models.JSONField(_("facts"), default=dict, blank=True)
     error = models.TextField(_("error"), blank=True, default="")
+
+    refusal = models.TextField(_("refused because"), blank=True, default="")
+    override_note = models.TextField(_("published all the same because"), blank=True, default="")
+    overridden_by = models.CharField(_("overridden by"), max_length=254, blank=True, default="")
+    overridden_at = models.DateTimeField(_("overridden at"), null=True, blank=True)
 
     lease = models.UUIDField(null=True, editable=False)
     heartbeat_at = models.DateTimeField(_("heartbeat"), default=timezone.now)
@@ -91,6 +104,11 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.algorithm} {self.pk}"
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the gate keeps it from being served until somebody overrides that."""
+        return bool(self.refusal) and self.overridden_at is None
+
 
 class ActiveModel(models.Model):
     """The pointer: which version of an algorithm is served. Publishing is an update of one row."""
@@ -121,3 +139,20 @@ class EncoderArtefact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.version_id}"
+
+
+class JudgedFit(models.Model):
+    """The fit that a version was judged by, on the log without its last part; kept for the next comparison.
+
+    What is served has seen the whole log of its day, and so a part of what the next version is judged on.
+    `until` is the moment at which the part began, Unix seconds.
+    """
+
+    version = models.OneToOneField(
+        ModelVersion, on_delete=models.CASCADE, primary_key=True, related_name="judged_fit"
+    )
+    until = models.FloatField()
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"what {self.version_id} was judged by"
