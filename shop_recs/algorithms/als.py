@@ -12,7 +12,8 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from shop_recs.algorithms.base import (
-    Fitted,
+    ITEMS,
+    Earlier,
     FittedVectors,
     Floats,
     NotEnoughData,
@@ -34,6 +35,9 @@ LEAST_FADE = 0.01
 STRONGEST_PULL = 0.6
 """Regularisation at most, in confidences of a shopper's only interaction. Vectors vanish once it exceeds the
 largest singular value of the confidences, which on a small log is little more than one of these."""
+VECTORS = "vectors"
+NEW_ITEM_LENGTH = 0.01
+"""As long as `implicit` begins with."""
 TRIAL_INTERACTIONS = 200_000
 TRIAL_ITERATIONS = 5
 TRIAL_CASES = 800
@@ -90,7 +94,7 @@ class ALS(Recommender):
         *,
         seed: int = 0,
         progress: Progress = silent,
-        resume: Fitted | None = None,
+        resume: Earlier | None = None,
     ) -> FittedVectors:
         data = data.select(data.weights > 0)
         _require_enough(data)
@@ -98,20 +102,21 @@ class ALS(Recommender):
         # The small systems here only lose by BLAS threads, and those of implicit fight with them.
         with threadpool_limits(1, user_api="blas"):
             step_decay = self._step_decay(data, seed=seed, progress=progress, resume=resume)
-            user_vectors, item_vectors = self._factorize(
+            item_vectors = self._factorize(
                 data, iterations=iterations, seed=seed, progress=progress, start=resume
             )
             fitted = self._fitted(item_vectors, data, step_decay)
-        return replace(fitted, state={"user_vectors": user_vectors})
+        known = np.flatnonzero(fitted.known)
+        return replace(fitted, state={ITEMS: known, VECTORS: item_vectors[known]})
 
     def _step_decay(
-        self, data: TrainingData, *, seed: int, progress: Progress, resume: Fitted | None
+        self, data: TrainingData, *, seed: int, progress: Progress, resume: Earlier | None
     ) -> float:
         """The step decay of visitors: as told, as an earlier fit chose, or as a trial finds best."""
         if self.step_decay is not None:
             return self.step_decay
-        if resume is not None and isinstance(resume.encoder, FoldInEncoder):
-            return resume.encoder.step_decay
+        if resume is not None and "step_decay" in resume.info:
+            return float(resume.info["step_decay"])
         progress("choosing", 0.0)
         try:
             split = split_by_time(
@@ -120,7 +125,7 @@ class ALS(Recommender):
         except NotEnoughData:
             return UNTRIED_STEP_DECAY
         sample = _some_users(split.train, interactions=TRIAL_INTERACTIONS, seed=seed)
-        _, item_vectors = self._factorize(sample, iterations=TRIAL_ITERATIONS, seed=seed)
+        item_vectors = self._factorize(sample, iterations=TRIAL_ITERATIONS, seed=seed)
         trials = [self._fitted(item_vectors, sample, decay) for decay in STEP_DECAYS]
         best = max(trials, key=lambda trial: _foresight(trial, split))
         return float(best.info["step_decay"])
@@ -132,9 +137,9 @@ class ALS(Recommender):
         iterations: int,
         seed: int,
         progress: Progress = silent,
-        start: Fitted | None = None,
-    ) -> tuple[Floats, Floats]:
-        """User and item vectors, all zero for those without interactions."""
+        start: Earlier | None = None,
+    ) -> Floats:
+        """Item vectors, all zero for those without interactions."""
         model = AlternatingLeastSquares(
             factors=self.factors,
             regularization=self._regularization(data),
@@ -142,15 +147,15 @@ class ALS(Recommender):
             num_threads=self.threads,
             random_state=seed,
         )
-        if isinstance(start, FittedVectors) and start.item_vectors.shape == (data.n_items, self.factors):
-            model.item_factors = start.item_vectors.copy()
-            model.user_factors = start.state["user_vectors"].copy()
+        if start is not None and start.state[VECTORS].shape[1] == self.factors:
+            model.item_factors = _started(start, n_items=data.n_items, seed=seed)
 
         def report(iteration: int, seconds: float, loss: float | None) -> None:
             progress("fitting", (iteration + 1) / iterations)
 
         model.fit(self._confidences(data), show_progress=False, callback=report)
-        return model.user_factors, model.item_factors
+        factors: Floats = model.item_factors
+        return factors
 
     def _confidences(self, data: TrainingData) -> csr_matrix:
         """`(n_users, n_items)` confidence of every pair that interacted."""
@@ -188,6 +193,15 @@ class ALS(Recommender):
         return FittedVectors(
             item_vectors=item_vectors, known=known, encoder=encoder, info={"step_decay": step_decay}
         )
+
+
+def _started(earlier: Earlier, *, n_items: int, seed: int) -> Floats:
+    """`(n_items, factors)` the vectors of an earlier fit, small random ones where it had none."""
+    items, vectors = earlier.state[ITEMS], earlier.state[VECTORS]
+    shape = (n_items, vectors.shape[1])
+    started = np.random.default_rng(seed).random(shape, dtype=np.float32) * NEW_ITEM_LENGTH
+    started[items[items >= 0]] = vectors[items >= 0]
+    return started
 
 
 def _foresight(fitted: FittedVectors, split: Split) -> float:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from shop_recs.algorithms.encoders import Encoder, History
 
 SECONDS_PER_DAY = 86_400.0
+ITEMS = "items"
 KINDS = 8
 """How many kinds of interaction the arrays make room for; a kind is a small integer below it."""
 
@@ -40,6 +41,21 @@ def silent(phase: str, fraction: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemFeature:
+    """Something the shop says of its products: a category, a brand, a range of prices.
+
+    Attributes:
+        name: what the shop calls it.
+        codes: `(n_items,)` int32, which of the values each item has; -1 where it has none.
+        size: number of values.
+    """
+
+    name: str
+    codes: npt.NDArray[np.int32]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
     """A log of interactions in columns, sorted by user and, within a user, by time.
 
@@ -54,6 +70,7 @@ class TrainingData:
         now: Unix seconds from which ages are counted; not before the last interaction.
         kind_weights: `(KINDS,)` float32, weight of each kind, for weighting a history at serving time.
         half_life_days: what the recency decay in `weights` halves in; infinite where they do not decay.
+        features: what the shop says of its items, those without interactions too.
     """
 
     users: npt.NDArray[np.int32]
@@ -66,6 +83,7 @@ class TrainingData:
     now: float
     kind_weights: Floats = field(default_factory=lambda: np.ones(KINDS, dtype=np.float32))
     half_life_days: float = math.inf
+    features: tuple[ItemFeature, ...] = ()
 
     def __len__(self) -> int:
         return len(self.users)
@@ -93,6 +111,18 @@ class TrainingData:
         )
 
 
+class Earlier(Protocol):
+    """An earlier fit of the same algorithm, or what was stored of it: what a fit may start from."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """As in `Fitted`."""
+
+    @property
+    def state(self) -> Mapping[str, npt.NDArray[Any]]:
+        """As in `Fitted`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted(ABC):
     """What a fit learned: the part that every algorithm has; how items are ranked says the subclass.
@@ -101,7 +131,8 @@ class Fitted(ABC):
         known: `(n_items,)` bool, the items that can be ranked; nothing is stored of the others.
         encoder: the serving half of the algorithm: turns a visitor's history into a query.
         info: facts worth showing an administrator (epochs run, options chosen …), JSON types only.
-        state: arrays that a later `fit(..., resume=...)` of the same algorithm can start from.
+        state: arrays that a later `fit(..., resume=...)` of the same algorithm can start from; `ITEMS`, where
+            there is one, names the item index of each row of those that have a row per item.
     """
 
     known: npt.NDArray[np.bool_]
@@ -229,7 +260,7 @@ class Recommender(ABC):
         *,
         seed: int = 0,
         progress: Progress = silent,
-        resume: Fitted | None = None,
+        resume: Earlier | None = None,
     ) -> Fitted:
         """Learn from `data`.
 
@@ -237,8 +268,8 @@ class Recommender(ABC):
             data: the log; never modified.
             seed: the same data and seed give the same vectors, bit for bit.
             progress: called with a phase and the fraction done, at least a few times a minute.
-            resume: what an earlier fit on a part of the same log (same indices) returned; an algorithm may
-                start from it or reuse what it chose.
+            resume: an earlier fit with the same options, on a part of the log or that of an earlier day; an
+                algorithm may start from it or reuse what it chose. Items gone since have index -1 in `state`.
 
         Raises:
             NotEnoughData: the log is too small for this algorithm.

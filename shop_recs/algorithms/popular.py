@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from shop_recs.algorithms.base import (
     SECONDS_PER_DAY,
-    Fitted,
+    Earlier,
     FittedVectors,
     NotEnoughData,
     Progress,
@@ -46,7 +46,7 @@ class Popular(Recommender):
         *,
         seed: int = 0,
         progress: Progress = silent,
-        resume: Fitted | None = None,
+        resume: Earlier | None = None,
     ) -> FittedVectors:
         """Count; `seed` and `resume` change nothing."""
         data = data.select(data.kind_weights[data.kinds] > 0)

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from shop_recs.algorithms.base import (
-    Fitted,
+    Earlier,
     FittedVectors,
     NotEnoughData,
     Progress,
@@ -36,7 +36,7 @@ class Counting(Recommender):
         *,
         seed: int = 0,
         progress: Progress = silent,
-        resume: Fitted | None = None,
+        resume: Earlier | None = None,
     ) -> FittedVectors:
         self.work(progress)
         counts = np.bincount(data.items, minlength=data.n_items).astype(np.float32)
