@@ -31,6 +31,10 @@ class NothingToPublish(ShopRecsError):
     """The version cannot be published, or there is no version to roll back to."""
 
 
+class Refused(ShopRecsError):
+    """The gate keeps a version from being served; the message says why and how to publish it all the same."""
+
+
 class NotRunning(ShopRecsError):
     """The version is not being trained, so there is nothing to cancel."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from celery import Task, shared_task
 
 from shop_recs.conf import settings
-from shop_recs.exceptions import AlreadyRunning, NotEnoughInteractions
+from shop_recs.exceptions import AlreadyRunning, NotEnoughInteractions, Refused
 from shop_recs.registry import algorithm_names
 from shop_recs.training import lease, publish, runner
 
@@ -19,7 +19,7 @@ def train(self: Task[Any, Any], algorithm: str) -> str:
     request = _request_of(self.request.id)
     try:
         return f"published {runner.train(algorithm, request=request)}"
-    except NotEnoughInteractions as error:
+    except (NotEnoughInteractions, Refused) as error:
         return str(error)
     except AlreadyRunning:
         if request and lease.is_running(request):

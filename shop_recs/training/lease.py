@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from shop_recs.conf import settings
 from shop_recs.exceptions import AlreadyRunning, Superseded
-from shop_recs.models import EncoderArtefact, ModelVersion
+from shop_recs.models import EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.models.versions import ModelVersionQuerySet
 from shop_recs.registry import algorithm_options
 from shop_recs.training import partitions
@@ -94,6 +94,7 @@ def end_dead_runs(versions: ModelVersionQuerySet | None = None) -> list[int]:
 def drop_leftovers(version_id: int) -> None:
     """Drop what a failed run stored; what a long query keeps from being dropped waits for `clean_up`."""
     EncoderArtefact.objects.filter(version=version_id).delete()
+    JudgedFit.objects.filter(version=version_id).delete()
     try:
         with transaction.atomic():
             partitions.drop(version_id)

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from shop_recs.algorithms.base import Fitted, FittedVectors, NotEnoughData
 from shop_recs.conf import settings
-from shop_recs.exceptions import NothingToPublish
-from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.exceptions import NothingToPublish, Refused
+from shop_recs.models import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.registry import require_known
 from shop_recs.training import partitions
 from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
@@ -38,8 +38,9 @@ def store_and_publish(
     *,
     finds_similar: bool,
     enter: Callable[[str], None],
+    refusal: str = "",
 ) -> None:
-    """Store what was learned as the version of a lease and serve it from then on.
+    """Store what was learned as the version of a lease and serve it from then on, unless the gate refused it.
 
     The table is filled and indexed apart from the others, so that nobody waits for a lock meanwhile; a run
     that dies leaves at most a table that nothing points to. Old versions go afterwards.
@@ -50,6 +51,7 @@ def store_and_publish(
         product_keys: the key of each item index.
         finds_similar: whether the cosine of two vectors means anything.
         enter: told the phase that begins after storing: indexing, publishing.
+        refusal: why the gate refuses the version; it is stored, but what was served before is served on.
 
     Raises:
         NotEnoughData: no item is known.
@@ -75,14 +77,15 @@ def store_and_publish(
         partitions.attach(lease.version_id)
         _store_encoder(lease.version_id, fitted)
     partitions.wait_for_readers()
-    _publish_stored(lease)
+    _publish_stored(lease, refusal=refusal)
 
 
-def _publish_stored(lease: Lease) -> None:
-    """Declare a stored version ready and serve it."""
+def _publish_stored(lease: Lease, *, refusal: str) -> None:
+    """Declare a stored version ready and, unless it is refused, serve it."""
     with transaction.atomic(durable=True):
         lease.write(
             status=ModelVersion.Status.READY,
+            refusal=refusal,
             phase="",
             percent=100.0,
             eta_seconds=None,
@@ -91,26 +94,46 @@ def _publish_stored(lease: Lease) -> None:
         version = ModelVersion.objects.get(pk=lease.version_id)
         active = ActiveModel.objects.filter(algorithm=version.algorithm)
         served_before = active.values_list("version_id", flat=True).first()
-        _point_at(version)
+        if not refusal:
+            _point_at(version)
     retire_old(version.algorithm, served_before=served_before)
 
 
-def publish(version: ModelVersion) -> None:
+def publish(version: ModelVersion, *, override: str = "", by: str = "") -> None:
     """Serve a version that is ready.
+
+    Args:
+        version: which.
+        override: why to serve it although the gate refused it; kept on the version, with `by` and the time.
+        by: the name of who says so.
 
     Raises:
         NothingToPublish: it is not ready.
+        Refused: the gate refused it, and nobody says why it should be served all the same.
     """
     with transaction.atomic():
         # The lock keeps `retire_old` from dropping its vectors meanwhile.
         locked = ModelVersion.objects.select_for_update().ready().filter(pk=version.pk).first()
         if locked is None:
             raise NothingToPublish(_why_not(version))
+        if locked.is_refused:
+            _override(locked, note=override.strip(), by=by)
         _point_at(locked)
 
 
+def _override(version: ModelVersion, *, note: str, by: str) -> None:
+    """Write down who serves a refused version and why."""
+    if not note:
+        raise Refused(
+            f"The gate refused {version}: {version.refusal} Publish it all the same with a note that says why: "
+            f'manage.py recs_publish {version.pk} --override "…", or in the admin.'
+        )
+    version.override_note, version.overridden_by, version.overridden_at = note, by[:254], timezone.now()
+    version.save(update_fields=["override_note", "overridden_by", "overridden_at"])
+
+
 def rollback(algorithm: str) -> ModelVersion:
-    """Serve the newest ready version older than the one served now; returns it.
+    """Serve the newest version older than the one served now that the gate let pass; returns it.
 
     Raises:
         NothingToPublish: there is none.
@@ -120,7 +143,7 @@ def rollback(algorithm: str) -> ModelVersion:
     if active is None:
         require_known(algorithm)
         raise NothingToPublish(f"No version of {algorithm!r} is published, so there is nothing to roll back.")
-    older = ModelVersion.objects.of(algorithm).ready().filter(pk__lt=active.version_id).first()
+    older = ModelVersion.objects.of(algorithm).publishable().filter(pk__lt=active.version_id).first()
     if older is None:
         raise NothingToPublish(
             f"No version of {algorithm!r} older than {active.version_id} is kept;"
@@ -133,11 +156,15 @@ def rollback(algorithm: str) -> ModelVersion:
 def retire_old(algorithm: str, *, served_before: int | None = None) -> None:
     """Drop the vectors of all versions but the one served, the one served before and the newest others.
 
-    What a long query keeps from being dropped waits for the next publish.
+    Of the versions that were refused only the newest is kept: they shall not drive out what one can roll back
+    to. What a long query keeps from being dropped waits for the next publish.
     """
-    versions = ModelVersion.objects.of(algorithm).ready().filter(active=None).order_by("-pk")
-    candidates = sorted(versions.values_list("pk", flat=True), key=lambda pk: (pk != served_before, -pk))
-    for pk in candidates[settings.KEEP_VERSIONS :]:
+    versions = ModelVersion.objects.of(algorithm).filter(active=None).order_by("-pk")
+    refused = versions.ready().refused().values_list("pk", flat=True)
+    served = sorted(
+        versions.publishable().values_list("pk", flat=True), key=lambda pk: (pk != served_before, -pk)
+    )
+    for pk in [*served[settings.KEEP_VERSIONS :], *refused[1:]]:
         try:
             _retire(pk)
         except OperationalError:
@@ -194,11 +221,12 @@ def _retire(version_id: int) -> None:
             return
         partitions.drop(version_id)
         EncoderArtefact.objects.filter(version=version_id).delete()
+        JudgedFit.objects.filter(version=version_id).delete()
         ModelVersion.objects.filter(pk=version_id).update(status=ModelVersion.Status.RETIRED)
 
 
 def _why_not(version: ModelVersion) -> str:
     status = ModelVersion.objects.filter(pk=version.pk).values_list("status", flat=True).first() or "gone"
-    ready = ModelVersion.objects.of(version.algorithm).ready().values_list("pk", flat=True)
+    ready = ModelVersion.objects.of(version.algorithm).publishable().values_list("pk", flat=True)
     names = ", ".join(map(str, ready)) or "none; train one with: manage.py recs_train " + version.algorithm
     return f"Version {version.pk} of {version.algorithm!r} is {status}. Ready to publish are: {names}."

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from django.db import OperationalError, connection
 
 from shop_recs.conf import settings
-from shop_recs.exceptions import NotEnoughInteractions, Superseded, TrainingFailed
+from shop_recs.exceptions import NotEnoughInteractions, Refused, Superseded, TrainingFailed
 from shop_recs.models import ModelVersion
 from shop_recs.registry import require_known
 from shop_recs.training import dataset
@@ -49,6 +49,7 @@ def train(
     Raises:
         AlreadyRunning: another run trains this algorithm.
         NotEnoughInteractions: the log is too small; there is no version.
+        Refused: the gate keeps the version from being served; what was served before is served on.
         Superseded: the run was cancelled, or taken over because its heart stopped beating.
         TrainingFailed: the version says in `error` what went wrong.
         UnknownAlgorithm: no algorithm of that name is configured.
@@ -76,7 +77,8 @@ def _answered(request: uuid.UUID) -> ModelVersion | None:
         raise Superseded("This training was cancelled.")
     if earlier.filter(status=ModelVersion.Status.FAILED).count() >= DEATHS:
         raise TrainingFailed(f"Given up after {DEATHS} runs that failed; the log of the worker may tell why.")
-    return earlier.filter(status__in=[ModelVersion.Status.READY, ModelVersion.Status.RETIRED]).first()
+    version = earlier.filter(status__in=[ModelVersion.Status.READY, ModelVersion.Status.RETIRED]).first()
+    return version and _passed(version)
 
 
 @contextlib.contextmanager
@@ -160,4 +162,11 @@ def _result(lease: Lease, code: int) -> ModelVersion:
     if version.status == ModelVersion.Status.FAILED:
         ended_from_outside = version.cancel_requested or code == Ending.SUPERSEDED
         raise (Superseded if ended_from_outside else TrainingFailed)(f"{version}: {version.error}")
+    return _passed(version)
+
+
+def _passed(version: ModelVersion) -> ModelVersion:
+    """The version, unless the gate refused it."""
+    if version.is_refused:
+        raise Refused(f"{version} is trained but not published: {version.refusal}")
     return version

@@ -7,12 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from shop_recs.exceptions import ShopRecsError
+from shop_recs.exceptions import Refused, ShopRecsError
 from shop_recs.models import ModelVersion
 from shop_recs.registry import algorithm_names
 from shop_recs.training.runner import train
 
 BAR_WIDTH = 30
+EXIT_REFUSED = 3
+"""What the command exits with where all that went wrong is that the gate refused a version."""
 
 
 class Command(BaseCommand):
@@ -32,15 +34,16 @@ class Command(BaseCommand):
             raise CommandError(f"Say what to train: --all, or one or more of {', '.join(algorithm_names())}.")
         failures = [failure for name in names if (failure := self._train(name))]
         if failures:
-            raise CommandError("\n".join(failures))
+            refused = all(isinstance(failure, Refused) for failure in failures)
+            raise CommandError("\n".join(map(str, failures)), returncode=EXIT_REFUSED if refused else 1)
 
-    def _train(self, algorithm: str) -> str | None:
+    def _train(self, algorithm: str) -> ShopRecsError | None:
         """Train one algorithm; returns why it could not be, or nothing."""
         self._phase = ""
         try:
             version = train(algorithm, on_progress=self._show)
         except ShopRecsError as error:
-            return str(error)
+            return error
         finally:
             self._clear()
         self.stdout.write(self.style.SUCCESS(f"Published {version}: {_summary(version)}"))
