@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
 from shop_recs.algorithms.base import require_positive
+from shop_recs.algorithms.sequence.objectives import NextEvent
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer
 
@@ -35,8 +34,14 @@ class SASRec(SequenceRecommender):
                 f"heads must divide half of the dimensions ({self.dimensions}), not be {self.heads}"
             )
 
-    def network(self, *, length: int, dropout: float) -> nn.Module:
+    def objective(self, *, length: int, dropout: float) -> NextEvent:
         """Blocks of causal self-attention."""
-        return Transformer(
-            dimensions=self.dimensions, blocks=self.blocks, heads=self.heads, length=length, dropout=dropout
+        return NextEvent(
+            Transformer(
+                dimensions=self.dimensions,
+                blocks=self.blocks,
+                heads=self.heads,
+                length=length,
+                dropout=dropout,
+            )
         )

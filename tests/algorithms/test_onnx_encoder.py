@@ -11,20 +11,23 @@ import torch
 
 from shop_recs.algorithms.encoders import History, load
 from shop_recs.algorithms.encoders.onnx import OnnxEncoder
+from shop_recs.algorithms.sasrec import SASRec
+from shop_recs.algorithms.sequence.batches import batch_of, sequences_of
 from shop_recs.algorithms.sequence.export import Query, encoder_of
 from shop_recs.algorithms.sequence.model import SequenceModel
-from shop_recs.algorithms.sequence.transformer import Transformer
+from tests.algorithms.logs import log_of
 
 pytestmark = pytest.mark.training
 
 D, LENGTH, ITEMS = 16, 20, 60
+MEMBERS = [SASRec(dimensions=D, blocks=2)]
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=MEMBERS, ids=lambda member: type(member).__name__)
+def model(request):
     torch.manual_seed(3)
-    network = Transformer(dimensions=D, blocks=2, heads=2, length=LENGTH, dropout=0.2)
-    return SequenceModel(network, n_items=ITEMS, dimensions=D, dropout=0.2)
+    objective = request.param.objective(length=LENGTH, dropout=0.2)
+    return SequenceModel(objective, n_items=ITEMS, dimensions=D, dropout=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +58,15 @@ def test_onnx_torch_and_stored_vectors_give_the_same_scores(model, encoder, leng
 
 
 @torch.no_grad()
-def test_the_exported_query_is_the_last_one_of_training(model, encoder):
-    history = history_of(model, 7)
-    gaps = torch.from_numpy(np.concatenate([[-1.0], -np.diff(history.ages)]).astype(np.float32))
-    trained = model.eval().queries(
-        torch.from_numpy(history.vectors)[None],
-        torch.from_numpy(history.kinds.astype(np.int64))[None],
-        gaps[None],
+def test_the_exported_query_is_what_early_stopping_asks(model, encoder):
+    log = sequences_of(log_of([range(7), range(ITEMS)], times=[np.arange(7.0) ** 3 * 1e4, np.arange(60.0)]))
+    batch = batch_of(log, log.starts, np.array([7, 9]))
+    history = History(
+        vectors=model.vectors(batch.items[0, :7]).numpy(),
+        kinds=np.full(7, 4, dtype=np.int8),
+        ages=log.gaps[:7].sum() - log.gaps[:7].cumsum(dtype=np.float32),
     )
-    np.testing.assert_allclose(encoder(history), trained[0, -1].numpy(), atol=1e-5)
+    np.testing.assert_allclose(encoder(history), model.eval().after(batch)[0].numpy(), atol=1e-5)
 
 
 def test_only_the_last_events_are_looked_at(model, encoder):
@@ -95,9 +98,7 @@ def test_a_stored_encoder_is_the_same_encoder(model, encoder):
 
 
 def test_the_graph_does_not_hold_the_catalogue(model):
-    torch.manual_seed(3)
-    network = Transformer(dimensions=D, blocks=2, heads=2, length=LENGTH, dropout=0.2)
-    larger = SequenceModel(network, n_items=50 * ITEMS, dimensions=D, dropout=0.2)
+    larger = SequenceModel(model.objective, n_items=50 * ITEMS, dimensions=D, dropout=0.2)
     sizes = [len(encoder_of(m, history_length=LENGTH).dumps()) for m in (model, larger)]
     assert abs(sizes[0] - sizes[1]) < 100
 

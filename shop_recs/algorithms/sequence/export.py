@@ -26,8 +26,7 @@ class Query(nn.Module):
     def forward(self, vectors: Tensor, kinds: Tensor, ages: Tensor) -> Tensor:
         """The query vector `(d,)` for `vectors` `(k, d)`, `kinds` `(k,)` int64 and `ages` `(k,)` in days."""
         gaps = torch.cat([torch.full_like(ages[:1], UNKNOWN_GAP), ages[:-1] - ages[1:]])
-        query: Tensor = self.model.queries(vectors[None], kinds[None], gaps[None])[0, -1]
-        return query
+        return self.model.query(vectors, kinds, gaps)
 
 
 def encoder_of(model: SequenceModel, *, history_length: int) -> OnnxEncoder:

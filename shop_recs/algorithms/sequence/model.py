@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shop_recs.algorithms.base import KINDS
-from shop_recs.algorithms.sequence.batches import Batch
+from shop_recs.algorithms.sequence.batches import Batch, Rows
+from shop_recs.algorithms.sequence.objectives import Objective
 
 GAP_EDGES = (-0.5, 2e-5, 3e-4, 1.5e-3, 6e-3, 0.025, 0.09, 0.3, 0.8, 2.3, 5.5, 11.0, 25.0, 60.0, 150.0, 400.0)
 """Days between buckets of the time since the event before, from about 2 s; below zero it is unknown."""
@@ -19,13 +20,13 @@ ITEM_STD = 0.01
 
 
 class SequenceModel(nn.Module):
-    """A network between unit item vectors that go in and unit query vectors that come out."""
+    """An objective between unit item vectors that go in and unit query vectors that come out."""
 
     gap_edges: Tensor
 
-    def __init__(self, network: nn.Module, *, n_items: int, dimensions: int, dropout: float) -> None:
+    def __init__(self, objective: Objective, *, n_items: int, dimensions: int, dropout: float) -> None:
         super().__init__()
-        self.network = network
+        self.objective = objective
         self.n_items, self.dimensions = n_items, dimensions
         self.items = nn.Embedding(n_items, dimensions)
         nn.init.normal_(self.items.weight, std=ITEM_STD)
@@ -44,19 +45,43 @@ class SequenceModel(nn.Module):
         """`(..., d)` unit vectors of the items, the same as input and as output (tied)."""
         return functional.normalize(self.items(items), dim=-1)
 
-    def queries(self, vectors: Tensor, kinds: Tensor, gaps: Tensor) -> Tensor:
-        """`(B, L, d)` unit query vectors, one after each event.
+    def forward(self, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
+        """What is to be learned from a batch.
 
         Args:
-            vectors: `(B, L, d)` unit item vectors.
-            kinds: `(B, L)` int64.
-            gaps: `(B, L)` days since the event before, negative where it is unknown.
-        """
-        buckets = (gaps[..., None] > self.gap_edges).sum(dim=-1)
-        x = vectors * self.input_scale + self.kinds(kinds) + self.gaps(buckets)
-        return functional.normalize(self.norm(self.network(self.dropout(x))), dim=-1)
+            batch: windows of the log.
+            following: `(T,)` the log's row that follows each of `batch.rows`.
 
-    def forward(self, batch: Batch) -> Tensor:
-        """`(T, d)` unit query vectors of the batch's valid positions."""
-        queries = self.queries(self.vectors(batch.items), batch.kinds, batch.gaps)
-        return queries[batch.valid]
+        Returns:
+            `(N, d)` unit query vectors, and `(N,)` the row of the event that each should foresee.
+        """
+        states, rows = self.objective(self._events_of(batch), batch, following)
+        return self._queries(states), rows
+
+    def after(self, batch: Batch) -> Tensor:
+        """`(B, d)` unit query vectors for what comes after each window."""
+        return self._queries(self.objective.last(self._events_of(batch), batch.lengths))
+
+    def query(self, vectors: Tensor, kinds: Tensor, gaps: Tensor) -> Tensor:
+        """`(d,)` unit query vector for what comes after one history.
+
+        Args:
+            vectors: `(k, d)` unit item vectors.
+            kinds: `(k,)` int64.
+            gaps: `(k,)` days since the event before, negative where it is unknown.
+        """
+        length = torch.ones_like(kinds).sum()
+        states = self.objective.last(self._events(vectors, kinds, gaps)[None], length[None])
+        return self._queries(states)[0]
+
+    def _events_of(self, batch: Batch) -> Tensor:
+        return self._events(self.vectors(batch.items), batch.kinds, batch.gaps)
+
+    def _events(self, vectors: Tensor, kinds: Tensor, gaps: Tensor) -> Tensor:
+        """`(..., d)` events as the network sees them."""
+        buckets = (gaps[..., None] > self.gap_edges).sum(dim=-1)
+        x: Tensor = self.dropout(vectors * self.input_scale + self.kinds(kinds) + self.gaps(buckets))
+        return x
+
+    def _queries(self, states: Tensor) -> Tensor:
+        return functional.normalize(self.norm(states), dim=-1)

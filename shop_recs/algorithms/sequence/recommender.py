@@ -1,4 +1,4 @@
-"""What all sequence models have in common: everything but the network."""
+"""What all sequence models have in common: everything but the network and its objective."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from shop_recs.algorithms.base import (
     Fitted,
@@ -22,6 +21,7 @@ from shop_recs.algorithms.base import (
 from shop_recs.algorithms.sequence.batches import Sequences, sequences_of
 from shop_recs.algorithms.sequence.export import encoder_of
 from shop_recs.algorithms.sequence.model import SequenceModel
+from shop_recs.algorithms.sequence.objectives import Objective
 from shop_recs.algorithms.sequence.options import SequenceOptions
 from shop_recs.algorithms.sequence.state import restore, state_of
 from shop_recs.algorithms.sequence.trainer import Outcome, Trainer
@@ -34,14 +34,14 @@ RESUMED_PART = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceRecommender(SequenceOptions, Recommender):
-    """Predicts each event of a history from those before it; a model adds its network and that one's options.
+    """Predicts the next event of a history; a model adds its network, what that is asked, and its options.
 
     Item vectors and queries have unit length (a cosine softmax), so one index serves both placements.
     """
 
     @abstractmethod
-    def network(self, *, length: int, dropout: float) -> nn.Module:
-        """A new network `(B, L, d) -> (B, L, d)` in which no event sees a later one."""
+    def objective(self, *, length: int, dropout: float) -> Objective:
+        """A new network and what it is asked, for histories of at most `length` events."""
 
     def fit(
         self,
@@ -80,7 +80,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
     ) -> FittedVectors:
         length, dropout = self.length_for(data), self.dropout_for(data)
         model = SequenceModel(
-            self.network(length=length, dropout=dropout),
+            self.objective(length=length, dropout=dropout),
             n_items=len(sequences.vocabulary),
             dimensions=self.dimensions,
             dropout=dropout,

@@ -123,7 +123,8 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> Tensor:
         """Mean cross-entropy per target, among all items of a small catalogue or a sample of a large one."""
-        rows, n_items = self.sequences.followers(batch.rows, rng=self.rng), self.model.n_items
+        queries, rows = self.model(batch, self.sequences.followers(batch.rows, rng=self.rng))
+        n_items = self.model.n_items
         targets = torch.from_numpy(self.sequences.items[rows])
         weights = torch.from_numpy(self.sequences.weights[rows])
         if n_items <= FULL_SOFTMAX_ITEMS:
@@ -136,7 +137,7 @@ class Trainer:
             column[candidates] = torch.arange(len(candidates))
             hits = column[targets]
         loss = shared_softmax(
-            self.model(batch),
+            queries,
             self.model.vectors(targets),
             self.model.vectors(candidates),
             hits,

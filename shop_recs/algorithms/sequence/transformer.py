@@ -1,4 +1,4 @@
-"""Causal self-attention over a history: SASRec's network with rotary positions and LiGR's gated blocks."""
+"""Self-attention over a history, with rotary positions and LiGR's gated blocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROTARY_BASE = 10_000.0
 
 
 class Transformer(nn.Module):
-    """Pre-norm blocks of causal self-attention (Kang & McAuley 2018; gates of Borisyuk et al. 2025)."""
+    """Pre-norm blocks of self-attention, causal unless told otherwise; gates of Borisyuk et al. (2025)."""
 
     def __init__(self, *, dimensions: int, blocks: int, heads: int, length: int, dropout: float) -> None:
         super().__init__()
@@ -18,10 +18,17 @@ class Transformer(nn.Module):
             Block(dimensions=dimensions, heads=heads, length=length, dropout=dropout) for _ in range(blocks)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, L, d)` what is known after each event of `x` `(B, L, d)`, from it and from those before it."""
+    def forward(self, x: Tensor, *, visible: Tensor | None = None, positions: Tensor | None = None) -> Tensor:
+        """`(B, L, d)` what is known at each place of `x` `(B, L, d)`.
+
+        Args:
+            x: embedded events.
+            visible: bool, broadcast to `(B, 1, L, L)`, whether the place of a row looks at that of a column;
+                None: at itself and at what comes before.
+            positions: `(L,)` int64, where each place stands; None: one after the other.
+        """
         for block in self.blocks:
-            x = block(x)
+            x = block(x, visible, positions)
         return x
 
 
@@ -38,16 +45,16 @@ class Block(nn.Module):
         self.feed_forward_gate = nn.Linear(dimensions, dimensions)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, visible: Tensor | None, positions: Tensor | None) -> Tensor:
         gate = torch.sigmoid(self.attention_gate(x))
-        x = x + gate * self.dropout(self.attention(self.attention_norm(x)))
+        x = x + gate * self.dropout(self.attention(self.attention_norm(x), visible, positions))
         gate = torch.sigmoid(self.feed_forward_gate(x))
         out: Tensor = x + gate * self.dropout(self.feed_forward(self.feed_forward_norm(x)))
         return out
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention; an event looks at itself and at what came before.
+    """Multi-head self-attention.
 
     Positions are rotations of queries and keys (RoFormer, Su et al. 2021), so that only distances count: what
     long histories teach holds for a visitor with two events, who has no such place in a table of positions.
@@ -67,19 +74,21 @@ class Attention(nn.Module):
         self.register_buffer("cosines", angles.cos(), persistent=False)
         self.register_buffer("sines", angles.sin(), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, visible: Tensor | None, positions: Tensor | None) -> Tensor:
         batch, length, dimensions = x.shape
         split = (batch, length, self.heads, dimensions // self.heads)
         query, key, value = (part.reshape(split).transpose(1, 2) for part in self.inward(x).chunk(3, dim=-1))
-        # Padding stands on the right, where a causal mask never looks: no mask tensor is needed.
+        places = slice(length) if positions is None else positions
+        query, key = self._rotated(query, places), self._rotated(key, places)
+        # Padding stands on the right, where a causal mask never looks: it needs no mask tensor.
         mixed = functional.scaled_dot_product_attention(
-            self._rotated(query), self._rotated(key), value, is_causal=True
+            query, key, value, attn_mask=visible, is_causal=visible is None
         )  # (B, H, L, d / H)
         out: Tensor = self.outward(mixed.transpose(1, 2).reshape(batch, length, dimensions))
         return out
 
-    def _rotated(self, x: Tensor) -> Tensor:
-        cosines, sines = self.cosines[: x.shape[2]], self.sines[: x.shape[2]]
+    def _rotated(self, x: Tensor, places: slice | Tensor) -> Tensor:
+        cosines, sines = self.cosines[places], self.sines[places]
         first, second = x.chunk(2, dim=-1)
         return torch.cat([first * cosines - second * sines, first * sines + second * cosines], dim=-1)
 

@@ -70,9 +70,7 @@ def _groups(held_out: HeldOut) -> list[Rows]:
 def _last_queries(model: SequenceModel, log: Sequences, users: Rows, *, length: int) -> Tensor:
     """`(u, d)` queries after the shoppers' last events."""
     lengths = np.minimum(log.stops[users] - log.starts[users], length)
-    batch = batch_of(log, log.stops[users] - lengths, lengths)
-    queries: Tensor = model(batch)
-    return queries[torch.cumsum(batch.lengths, dim=0) - 1]
+    return model.after(batch_of(log, log.stops[users] - lengths, lengths))
 
 
 def _seen(log: Sequences, users: Rows) -> tuple[Tensor, Tensor]:
