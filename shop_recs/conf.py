@@ -91,6 +91,10 @@ class Defaults:
     MAX_PER_PAIR: int = 5
     """Most recent interactions of one visitor with one product that training reads."""
 
+    ITEM_FEATURES: tuple[str, ...] = ()
+    """Fields of the product that sequence models learn from beside its interactions, `"brand__name"` say, so
+    that products without any are recommended, too. Numbers are put into ranges."""
+
     MIN_INTERACTIONS: int = 200
     """Interactions below which nothing is trained."""
 

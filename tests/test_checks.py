@@ -169,6 +169,13 @@ def test_a_dotted_path_that_leads_to_no_function_is_named(shop, name, path):
     assert path in problems()["E007"]
 
 
+def test_item_features_must_be_fields(shop):
+    shop(ITEM_FEATURES=["category__name", "price"])
+    assert "E015" not in problems()
+    shop(ITEM_FEATURES=["category__nam", "price"])
+    assert "category__nam" in problems()["E015"]
+
+
 def test_a_filter_for_available_products_must_name_fields(shop):
     shop(AVAILABLE={"is_activ": True})
     assert "is_activ" in problems()["E008"]

@@ -13,7 +13,7 @@ from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import FieldError, ImproperlyConfigured
-from django.db.models import CompositePrimaryKey
+from django.db.models import CompositePrimaryKey, QuerySet
 from django.utils.module_loading import import_string
 
 from shop_recs.conf import Defaults, get_product_model, setting_names, settings
@@ -147,6 +147,22 @@ def check_available(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 
 @register()
+def check_item_features(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """E015: item features are fields that the product has."""
+    if not isinstance(settings.ITEM_FEATURES, list | tuple):
+        return []
+    return [
+        Error(
+            f'SHOP_RECS["ITEM_FEATURES"] names {name!r}, which is no field of the product: {problem}',
+            hint='Write names of fields, for example ["category", "brand__name", "price"].',
+            id="shop_recs.E015",
+        )
+        for name in settings.ITEM_FEATURES
+        for problem in _field_problems(name)
+    ]
+
+
+@register()
 def check_throttle_rates(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """E009: rates are written as Django REST framework reads them."""
     rates = settings.THROTTLE_RATES
@@ -210,6 +226,15 @@ def _module_exists(path: str) -> bool:
         return bool(path) and find_spec(path) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _field_problems(name: str) -> Iterator[str]:
+    try:
+        QuerySet(get_product_model()).values_list(name)
+    except ImproperlyConfigured:
+        pass  # E001 says so
+    except (FieldError, TypeError) as error:
+        yield str(error)
 
 
 def _import_problems(path: str) -> Iterator[str]:

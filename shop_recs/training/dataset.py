@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from shop_recs.algorithms.base import KINDS, SECONDS_PER_DAY, TrainingData
 from shop_recs.conf import get_product_model, settings
 from shop_recs.exceptions import NotEnoughInteractions
 from shop_recs.models import Interaction, Kind, Visitor
+from shop_recs.training import features
 
 Rows = npt.NDArray[Any]
 
@@ -104,8 +105,9 @@ def read() -> Dataset:
         cursor.execute("SELECT set_config('work_mem', %s, true)", [SORT_MEMORY])
         cursor.execute(PRODUCTS.format(**_names()))
         product_keys = [key for (key,) in cursor.fetchall()]
+        item_features = features.read()
         rows = _copy_rows(cursor, LOG.format(**_names()))
-    data = training_data(rows, n_items=len(product_keys))
+    data = replace(training_data(rows, n_items=len(product_keys)), features=item_features)
     _require(len(data), data.n_users, len(np.unique(data.items)))
     return Dataset(data, product_keys)
 
