@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from shop_recs.algorithms.base import KINDS
 from shop_recs.algorithms.sequence.batches import Batch, Rows
+from shop_recs.algorithms.sequence.dropout import Dropout
+from shop_recs.algorithms.sequence.features import Codes, ItemFeatures
 from shop_recs.algorithms.sequence.objectives import Objective
 
 GAP_EDGES = (-0.5, 2e-5, 3e-4, 1.5e-3, 6e-3, 0.025, 0.09, 0.3, 0.8, 2.3, 5.5, 11.0, 25.0, 60.0, 150.0, 400.0)
@@ -24,26 +26,46 @@ class SequenceModel(nn.Module):
 
     gap_edges: Tensor
 
-    def __init__(self, objective: Objective, *, n_items: int, dimensions: int, dropout: float) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        n_items: int,
+        dimensions: int,
+        dropout: float,
+        codes: Codes | None = None,
+    ) -> None:
         super().__init__()
         self.objective = objective
         self.n_items, self.dimensions = n_items, dimensions
         self.items = nn.Embedding(n_items, dimensions)
         nn.init.normal_(self.items.weight, std=ITEM_STD)
+        self.features = None
+        if codes is not None and codes.shape[1]:
+            self.features = ItemFeatures(codes, dimensions=dimensions, std=ITEM_STD)
         self.kinds = nn.Embedding(KINDS, dimensions)
         self.gaps = nn.Embedding(len(GAP_EDGES) + 1, dimensions)
         self.input_scale = nn.Parameter(torch.full((dimensions,), math.sqrt(dimensions)))
         self.norm = nn.LayerNorm(dimensions)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.register_buffer("gap_edges", torch.tensor(GAP_EDGES), persistent=False)
 
     def table(self) -> Tensor:
         """`(n_items, d)` unit vectors of all items."""
-        return functional.normalize(self.items.weight, dim=-1)
+        return self.vectors(torch.arange(self.n_items, device=self.items.weight.device))
 
     def vectors(self, items: Tensor) -> Tensor:
         """`(..., d)` unit vectors of the items, the same as input and as output (tied)."""
-        return functional.normalize(self.items(items), dim=-1)
+        vectors = self.items(items)
+        if self.features is not None:
+            vectors = self.features(vectors, items)
+        return functional.normalize(vectors, dim=-1)
+
+    def unseen(self, codes: Tensor) -> Tensor:
+        """`(m, d)` unit vectors of items of which only the values of their features are known, `(m, f)`."""
+        if self.features is None:
+            return torch.zeros(len(codes), self.dimensions)
+        return functional.normalize(self.features.told(codes), dim=-1)
 
     def forward(self, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
         """What is to be learned from a batch.

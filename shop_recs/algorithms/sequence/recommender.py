@@ -7,24 +7,27 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from shop_recs.algorithms.base import (
-    Fitted,
+    Earlier,
     FittedVectors,
+    Floats,
     NotEnoughData,
     Progress,
     Recommender,
     TrainingData,
     silent,
 )
-from shop_recs.algorithms.sequence.batches import Sequences, sequences_of
+from shop_recs.algorithms.sequence.batches import Rows, Sequences, sequences_of
 from shop_recs.algorithms.sequence.export import encoder_of
+from shop_recs.algorithms.sequence.features import Codes, codes_of
 from shop_recs.algorithms.sequence.model import SequenceModel
 from shop_recs.algorithms.sequence.objectives import Objective
 from shop_recs.algorithms.sequence.options import SequenceOptions
 from shop_recs.algorithms.sequence.state import restore, state_of
-from shop_recs.algorithms.sequence.trainer import Outcome, Trainer
+from shop_recs.algorithms.sequence.trainer import Trainer
 from shop_recs.algorithms.sequence.validation import hold_out
 
 MINIMUM_EVENTS = 100
@@ -49,7 +52,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         *,
         seed: int = 0,
         progress: Progress = silent,
-        resume: Fitted | None = None,
+        resume: Earlier | None = None,
     ) -> FittedVectors:
         """Learn from `data`, stopping early by a sample of last events that is held back.
 
@@ -76,18 +79,21 @@ class SequenceRecommender(SequenceOptions, Recommender):
         sequences: Sequences,
         rng: np.random.Generator,
         progress: Progress,
-        resume: Fitted | None,
+        resume: Earlier | None,
     ) -> FittedVectors:
         length, dropout = self.length_for(data), self.dropout_for(data)
+        codes = codes_of(data)
         model = SequenceModel(
             self.objective(length=length, dropout=dropout),
             n_items=len(sequences.vocabulary),
             dimensions=self.dimensions,
             dropout=dropout,
+            codes=codes[sequences.vocabulary],
         )
-        held_out, epochs = None, self.max_epochs
+        held_out, epochs, full_epochs = None, self.max_epochs, None
         if resume is not None and restore(model, resume, sequences.vocabulary):
-            epochs = math.ceil(RESUMED_PART * resume.info["epochs"])
+            full_epochs = resume.info["full_epochs"]
+            epochs = math.ceil(RESUMED_PART * full_epochs)
         else:
             sequences, held_out = hold_out(sequences, rng=rng)
         trainer = Trainer(
@@ -95,34 +101,32 @@ class SequenceRecommender(SequenceOptions, Recommender):
         )
         outcome = trainer.run(held_out)
         progress("export", 0.0)
-        return _fitted(model, outcome, sequences, length=length, dropout=dropout, n_items=data.n_items)
+        vectors, known = _item_vectors(model, sequences.vocabulary, codes)
+        return FittedVectors(
+            item_vectors=vectors,
+            known=known,
+            encoder=encoder_of(model, history_length=length),
+            unit_norm=True,
+            info={
+                "epochs": outcome.epochs,
+                "full_epochs": full_epochs or outcome.epochs,
+                "validation_ndcg": outcome.ndcg,
+                "history_length": length,
+                "dropout": round(dropout, 3),
+            },
+            state=state_of(model, sequences.vocabulary),
+        )
 
 
 @torch.no_grad()
-def _fitted(
-    model: SequenceModel,
-    outcome: Outcome,
-    sequences: Sequences,
-    *,
-    length: int,
-    dropout: float,
-    n_items: int,
-) -> FittedVectors:
-    """What the model has learned, in the log's item indices."""
-    vectors = np.zeros((n_items, model.dimensions), dtype=np.float32)
-    known = np.zeros(n_items, dtype=np.bool_)
-    vectors[sequences.vocabulary] = model.table().numpy()
-    known[sequences.vocabulary] = True
-    return FittedVectors(
-        item_vectors=vectors,
-        known=known,
-        encoder=encoder_of(model, history_length=length),
-        unit_norm=True,
-        info={
-            "epochs": outcome.epochs,
-            "validation_ndcg": outcome.ndcg,
-            "history_length": length,
-            "dropout": round(dropout, 3),
-        },
-        state=state_of(model, sequences.vocabulary),
-    )
+def _item_vectors(
+    model: SequenceModel, vocabulary: Rows, codes: Codes
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """`(n_items, d)` vectors of the log's items, and which they are: those seen, and others with features."""
+    vectors = np.zeros((len(codes), model.dimensions), dtype=np.float32)
+    vectors[vocabulary] = model.eval().table().numpy(force=True)
+    seen = np.zeros(len(codes), dtype=np.bool_)
+    seen[vocabulary] = True
+    unseen = codes.any(axis=1) & ~seen
+    vectors[unseen] = model.unseen(torch.from_numpy(codes[unseen])).numpy(force=True)
+    return vectors, seen | unseen

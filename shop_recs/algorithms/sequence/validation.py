@@ -48,9 +48,9 @@ def ndcg(model: SequenceModel, held_out: HeldOut, *, length: int, k: int = 10) -
 
     An item new to the shopper competes with those new to them, a repeated one with all; ties are lost.
     """
+    model.eval()
     table, log = model.table(), held_out.log
     gained = possible = 0.0
-    model.eval()
     for chosen in _groups(held_out):
         users, targets = held_out.users[chosen], held_out.targets[chosen]
         scores = _last_queries(model, log, users, length=length) @ table.T
@@ -70,7 +70,7 @@ def _groups(held_out: HeldOut) -> list[Rows]:
 def _last_queries(model: SequenceModel, log: Sequences, users: Rows, *, length: int) -> Tensor:
     """`(u, d)` queries after the shoppers' last events."""
     lengths = np.minimum(log.stops[users] - log.starts[users], length)
-    return model.after(batch_of(log, log.stops[users] - lengths, lengths))
+    return model.after(batch_of(log, log.stops[users] - lengths, lengths).to(model.items.weight.device))
 
 
 def _seen(log: Sequences, users: Rows) -> tuple[Tensor, Tensor]:
