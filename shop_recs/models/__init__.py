@@ -10,6 +10,7 @@ from shop_recs.models.interactions import (
     Purchase,
     View,
 )
+from shop_recs.models.neighbours import ItemNeighbour
 from shop_recs.models.vectors import ItemVector
 from shop_recs.models.versions import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.models.visitors import Visitor
@@ -22,6 +23,7 @@ __all__ = [
     "Favourite",
     "ImportCheckpoint",
     "Interaction",
+    "ItemNeighbour",
     "ItemVector",
     "JudgedFit",
     "Kind",

@@ -27,6 +27,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """Versions whose vectors are stored, so that they can be published."""
         return self.filter(status=ModelVersion.Status.READY)
 
+    def served(self) -> Self:
+        """Versions that are served now, one of each algorithm at most."""
+        return self.filter(active__isnull=False)
+
     def refused(self) -> Self:
         """Versions that the gate refused and nobody published all the same."""
         return self.exclude(refusal="").filter(overridden_at=None)
@@ -72,7 +76,8 @@ class ModelVersion(models.Model):
     eta_seconds = models.FloatField(_("seconds left"), null=True, blank=True)
 
     dimensions = models.PositiveSmallIntegerField(_("dimensions"), null=True, blank=True)
-    item_count = models.PositiveIntegerField(_("products with a vector"), null=True, blank=True)
+    pair_count = models.PositiveIntegerField(_("pairs of neighbours"), null=True, blank=True)
+    item_count = models.PositiveIntegerField(_("products it knows"), null=True, blank=True)
     unit_norm = models.BooleanField(_("vectors have length 1"), default=False)
     finds_similar = models.BooleanField(_("finds similar items"), default=True)
     interaction_count = models.PositiveIntegerField(_("interactions"), null=True, blank=True)

@@ -13,6 +13,7 @@ from shop_recs.conf import get_product_model
 from shop_recs.models import (
     CartAddition,
     Interaction,
+    ItemNeighbour,
     ItemVector,
     Kind,
     ModelVersion,
@@ -33,11 +34,15 @@ def test_no_migration_names_a_product_literally():
     assert not any('"shop.product"' in text or "'shop.product'" in text for text in texts)
 
 
-def test_the_vector_column_of_the_product_has_the_type_of_its_key(db):
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(ItemVector, "product_id"), (ItemNeighbour, "product_id"), (ItemNeighbour, "neighbour_id")],
+)
+def test_a_column_of_products_has_the_type_of_their_key(db, model, name):
     with connection.cursor() as cursor:
-        columns = connection.introspection.get_table_description(cursor, ItemVector._meta.db_table)
+        columns = connection.introspection.get_table_description(cursor, model._meta.db_table)
         keys = connection.introspection.get_table_description(cursor, get_product_model()._meta.db_table)
-    (product,) = [column for column in columns if column.name == "product_id"]
+    (product,) = [column for column in columns if column.name == name]
     (key,) = [column for column in keys if column.name == "id"]
     assert product.type_code == key.type_code
 
@@ -51,6 +56,17 @@ def test_item_vectors_are_partitioned_by_version(db, make_product):
         )
     ItemVector.objects.create(product=product, version=version, vector=[1.0, 2.0])
     assert [list(row.vector) for row in product.shop_recs_vectors.all()] == [[1.0, 2.0]]
+
+
+def test_neighbours_are_partitioned_by_version(db, products):
+    version = ModelVersion.objects.create(algorithm="item_knn")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TABLE neighbours_of_one PARTITION OF shop_recs_itemneighbour FOR VALUES IN ({version.pk})"
+        )
+    chair, table, *_ = products
+    ItemNeighbour.objects.create(product=chair, neighbour=table, version=version, score=0.5, support=3)
+    assert [(row.neighbour, row.score) for row in chair.shop_recs_neighbours.all()] == [(table, 0.5)]
 
 
 def test_the_proxies_show_their_kind_alone(db, products):
