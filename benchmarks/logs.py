@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shop_recs.algorithms.base import KINDS, SECONDS_PER_DAY, TrainingData
+from shop_recs.algorithms.base import KINDS, SECONDS_PER_DAY, ItemFeature, TrainingData
 from shop_recs.algorithms.splits import Split, leave_one_out, split_by_time
+from shop_recs.training.features import categories, ranges
 
 FOLDER = Path(os.environ.get("SHOP_RECS_DATA", "../shared/data"))
 VIEW, FAVOURITE, CART, PURCHASE = 1, 2, 3, 4
@@ -39,10 +41,34 @@ class Protocol:
 
 
 def online_retail() -> TrainingData:
-    """UCI Online Retail: purchases of real products by known customers; a basket is an invoice.
+    """UCI Online Retail: purchases of real products by known customers; a basket is an invoice."""
+    table = _retail_purchases()
+    seconds = table["InvoiceDate"].to_numpy().astype("datetime64[s]").astype(np.float64)
+    return training_data(
+        table["CustomerID"].to_numpy(),
+        table["StockCode"].to_numpy(),
+        np.full(len(table), PURCHASE),
+        _first_of_each(table["InvoiceNo"].to_numpy(), seconds),
+        half_life_days=90.0,
+    )
 
-    Left out are cancellations, negative quantities, guests, and codes that are no products (POST, M ...).
-    """
+
+def online_retail_features() -> tuple[ItemFeature, ...]:
+    """Median price, and first and last word of what an invoice calls it."""
+    table = _retail_purchases()
+    _, first, item = np.unique(table["StockCode"].to_numpy(), return_index=True, return_inverse=True)
+    order = np.lexsort((table["UnitPrice"].to_numpy(), item))
+    starts, counts = np.unique(item[order], return_index=True, return_counts=True)[1:]
+    names = [str(name).split() or [""] for name in table["Description"].take(first).to_pylist()]
+    return (
+        ranges("price", table["UnitPrice"].to_numpy()[order][starts + counts // 2].tolist()),
+        categories("first word", [words[0] for words in names]),
+        categories("last word", [words[-1] for words in names]),
+    )
+
+
+def _retail_purchases() -> pa.Table:
+    """What known customers bought: no cancellations, no negative quantities, no codes such as POST and M."""
     table = pq.read_table(FOLDER / "online-retail" / "online_retail.parquet")
     product = re.compile(r"\d{5}[A-Za-z]*")
     codes = [str(code) for code in table["StockCode"].to_pylist()]
@@ -51,14 +77,7 @@ def online_retail() -> TrainingData:
     kept &= pc.fill_null(pc.is_finite(table["CustomerID"].cast("float64")), False).to_numpy()
     kept &= table["Quantity"].to_numpy() > 0
     kept &= np.char.find(invoices, "C") != 0
-    seconds = table["InvoiceDate"].to_numpy().astype("datetime64[s]").astype(np.float64)[kept]
-    return training_data(
-        table["CustomerID"].to_numpy()[kept],
-        np.array(codes)[kept],
-        np.full(kept.sum(), PURCHASE),
-        _first_of_each(invoices[kept], seconds),
-        half_life_days=90.0,
-    )
+    return table.filter(pa.array(kept))
 
 
 def tmall() -> TrainingData:
@@ -83,6 +102,30 @@ def movielens() -> TrainingData:
 def beauty() -> TrainingData:
     """Amazon Beauty, 5-core, in the order of the papers; it has no times, so one review a minute."""
     return _ordered("amazon-beauty")
+
+
+def movielens_features() -> tuple[ItemFeature, ...]:
+    """All genres, the first of them, and the year, which the title ends with."""
+    table = pq.read_table(FOLDER / "movielens-1m" / "items.parquet").sort_by("item_id")
+    genres = table["genres"].to_pylist()
+    return (
+        categories("genres", genres),
+        categories("genre", [genre.split("|")[0] for genre in genres]),
+        ranges("year", [int(title[-5:-1]) for title in table["title"].to_pylist()]),
+    )
+
+
+def beauty_features() -> tuple[ItemFeature, ...]:
+    """Brand and categories, numbered together by the papers: the first and the last three of each list."""
+    table = pq.read_table(FOLDER / "amazon-beauty" / "item_attributes.parquet").sort_by("item_id")
+    attributes = table["attributes"].to_pylist()
+    return tuple(
+        categories(
+            f"attribute {place}",
+            [row[place] if -len(row) <= place < len(row) else None for row in attributes],
+        )
+        for place in (0, -1, -2, -3)
+    )
 
 
 def _ordered(folder: str) -> TrainingData:
@@ -165,6 +208,12 @@ def _all_but_the_last(data: TrainingData) -> Split:
     return leave_one_out(data.select(np.arange(len(data)) < data.offsets[data.users + 1] - 1))
 
 
+def _with(
+    features: Callable[[], tuple[ItemFeature, ...]], read: Callable[[], TrainingData]
+) -> Callable[[], TrainingData]:
+    return lambda: replace(read(), features=features())
+
+
 PROTOCOLS = {
     "online-retail": Protocol(
         read=online_retail,
@@ -179,4 +228,13 @@ PROTOCOLS = {
     ),
     "movielens-1m": Protocol(read=movielens, test=leave_one_out, validation=_all_but_the_last),
     "beauty": Protocol(read=beauty, test=leave_one_out, validation=_all_but_the_last),
+}
+# What is published learns from identities alone, so features have names of their own.
+PROTOCOLS |= {
+    f"{name}-features": replace(PROTOCOLS[name], read=_with(features, PROTOCOLS[name].read))
+    for name, features in (
+        ("online-retail", online_retail_features),
+        ("movielens-1m", movielens_features),
+        ("beauty", beauty_features),
+    )
 }
