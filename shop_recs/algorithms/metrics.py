@@ -1,8 +1,7 @@
-"""Ranking metrics over the whole catalogue, with ties counted against the model; numpy only."""
+"""Metrics of rankings and of lists over the whole catalogue; numpy only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 Integers = npt.NDArray[np.int64]
-Metrics = dict[str, float]
+Lists = npt.NDArray[np.int32]
+"""`(c, k)` item indices, the best first; -1 where a list is shorter."""
+Values = npt.NDArray[np.float64]
 
+BLOCKS = 512
 UNRANKED = np.iinfo(np.int64).max
 
 
@@ -47,11 +49,18 @@ def _ranks_of_one_case(scores: npt.NDArray[Any], own: npt.NDArray[Any]) -> Integ
     return place + np.array(rivals, dtype=np.int64)
 
 
-def ranking_metrics(ranks: Integers, cases: Integers, *, k: int) -> Metrics:
-    """NDCG, recall, hit rate and MRR in the first `k` places, each the mean over the cases.
+def ranking_metrics(ranks: Integers, cases: Integers, *, k: int) -> dict[str, float]:
+    """The means over the cases of what `case_metrics` returns, by names such as `ndcg@10`."""
+    return {f"{name}@{k}": float(np.mean(values)) for name, values in case_metrics(ranks, cases, k=k).items()}
+
+
+def case_metrics(ranks: Integers, cases: Integers, *, k: int) -> dict[str, Values]:
+    """How well the first `k` places answer each case, `(c,)` numbers for every metric.
 
     Gains are binary. NDCG divides by the best order possible, `min(k, targets)` targets on top (Järvelin and
-    Kekäläinen 2002); recall divides by the number of targets; MRR is of the first target found.
+    Kekäläinen 2002); recall by the number of targets; precision by `k`, also where a list is shorter; F1 is
+    the harmonic mean of the two. MAP sums the precision at the place of each target found and divides by the
+    number of targets; MRR is one over the rank of the first found.
 
     Args:
         ranks: `(t,)` ranks from `target_ranks`.
@@ -60,23 +69,130 @@ def ranking_metrics(ranks: Integers, cases: Integers, *, k: int) -> Metrics:
     """
     sizes = np.bincount(cases)
     found = ranks <= k
-    gains = np.where(found, 1.0 / np.log2(ranks + 1.0), 0.0)
+    places = np.where(found, ranks, 1)
+
+    def total(gains: npt.NDArray[Any]) -> Values:
+        return np.bincount(cases, weights=np.where(found, gains, 0.0)).astype(np.float64)
+
+    hits = total(found)
     ideal = np.cumsum(1.0 / np.log2(np.arange(2, k + 2)))
-    reciprocal = np.zeros(len(sizes))
-    np.maximum.at(reciprocal, cases, np.where(found, 1.0 / ranks, 0.0))
-    hits = np.bincount(cases, weights=found)
+    before = np.cumsum(sizes) - sizes
+    found_so_far = np.empty(len(ranks))
+    found_so_far[np.lexsort((ranks, cases))] = np.arange(1, len(ranks) + 1) - before[cases]
+    first = np.zeros(len(sizes))
+    np.maximum.at(first, cases, np.where(found, 1.0 / places, 0.0))
     return {
-        f"ndcg@{k}": float(np.mean(np.bincount(cases, weights=gains) / ideal[np.minimum(sizes, k) - 1])),
-        f"recall@{k}": float(np.mean(hits / sizes)),
-        f"hit_rate@{k}": float(np.mean(hits > 0)),
-        f"mrr@{k}": float(np.mean(reciprocal)),
+        "ndcg": total(1.0 / np.log2(places + 1.0)) / ideal[np.minimum(sizes, k) - 1],
+        "precision": hits / k,
+        "recall": hits / sizes,
+        "f1": 2.0 * hits / (k + sizes),
+        "hit_rate": (hits > 0).astype(np.float64),
+        "map": total(found_so_far / places) / sizes,
+        "mrr": first,
     }
 
 
-def listed(scores: npt.NDArray[np.floating[Any]], ks: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """`(len(ks), n_items)` which items are in the first `k` places of some case, however ties fall."""
+def top_lists(scores: npt.NDArray[np.floating[Any]], length: int) -> Lists:
+    """`(c, length)` the items that score highest in each row; of equals the lower index comes first.
+
+    What scores `-inf` is not listed.
+    """
     n_cases, n_items = scores.shape
-    reach = min(max(ks) + 1, n_items)
-    best = np.full((n_cases, max(ks) + 1), -np.inf, dtype=scores.dtype)
-    best[:, :reach] = -np.sort(-np.partition(scores, n_items - reach, axis=1)[:, n_items - reach :], axis=1)
-    return np.stack([np.any(scores > best[:, [k]], axis=0) for k in ks])
+    worth_a_look = scores >= np.maximum(_reached(scores, length), np.finfo(scores.dtype).min)
+    cases, items = np.divmod(np.flatnonzero(worth_a_look), n_items)
+    order = np.lexsort((-scores[cases, items], cases))
+    cases, items = cases[order], items[order]
+    places = np.arange(len(cases)) - np.searchsorted(cases, np.arange(n_cases))[cases]
+    kept = places < length
+    lists = np.full((n_cases, length), -1, dtype=np.int32)
+    lists[cases[kept], places[kept]] = items[kept]
+    return lists
+
+
+def _reached(scores: npt.NDArray[np.floating[Any]], length: int) -> npt.NDArray[np.floating[Any]]:
+    """`(c, 1)` a score that `length` items of each row reach, or all where there are fewer.
+
+    The best of blocks of items are looked at alone, which is several times as fast as partitioning the rows.
+    """
+    n_cases, n_items = scores.shape
+    blocks = min(max(BLOCKS, length), n_items)
+    width = n_items // blocks
+    best = scores[:, : width * blocks].reshape(n_cases, width, blocks).max(axis=1)
+    place = blocks - min(length, blocks)
+    return np.partition(best, place, axis=1)[:, [place]]
+
+
+def exposures(lists: Lists, *, n_items: int) -> Integers:
+    """`(n_items,)` how many lists show each item."""
+    return np.bincount(lists[lists >= 0], minlength=n_items)
+
+
+def gini(shown: npt.NDArray[Any]) -> float:
+    """How unequally the exposures are spread: 0 where all items are shown alike, towards 1 where one is."""
+    ascending = np.sort(shown).astype(np.float64)
+    n, total = len(ascending), ascending.sum()
+    if not total:
+        return 0.0
+    return float(2.0 * (np.arange(1, n + 1) @ ascending) / (n * total) - (n + 1) / n)
+
+
+def mean_of_lists(lists: Lists, values: npt.NDArray[np.floating[Any]]) -> Values:
+    """`(c,)` mean over each list of what `values` says of its items; NaN where a list is empty."""
+    listed = lists >= 0
+    sums = np.where(listed, values[lists], 0.0).sum(axis=1)
+    return _divided(sums, listed.sum(axis=1))
+
+
+def self_information(shares: npt.NDArray[np.floating[Any]]) -> Values:
+    """Bits that it tells of a shopper to have chosen each item; its mean over a list is the list's novelty.
+
+    Args:
+        shares: the share of the shoppers who chose each item, above 0.
+    """
+    bits: Values = -np.log2(shares)
+    return bits
+
+
+def diversity(lists: Lists, vectors: npt.NDArray[np.float32]) -> Values:
+    """`(c,)` mean over the pairs of items in a list of 1 less their cosine; NaN for fewer than two items.
+
+    Args:
+        lists: from `top_lists`.
+        vectors: `(n_items, d)`; one without length is like nothing.
+    """
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    listed = lists >= 0
+    counts = listed.sum(axis=1)
+    of_lists = np.where(listed[:, :, None], unit[lists], np.float32(0))
+    # The squared length of a sum is the sum of all cosines, each pair twice and each item with itself.
+    sums = of_lists.sum(axis=1)
+    cosines = np.einsum("cd,cd->c", sums, sums) - np.einsum("ckd,ckd->c", of_lists, of_lists)
+    return 1.0 - _divided(cosines, counts * (counts - 1))
+
+
+def audience_vectors(users: Integers, items: Integers, *, n_items: int, dimensions: int = 64) -> Any:
+    """`(n_items, dimensions)` float32 vectors, alike where the same shoppers chose the items.
+
+    Their cosines estimate those of the columns of the matrix of shoppers by items, by random projection on
+    signs (Achlioptas 2003). They belong to no model, so that the lists of all are measured alike.
+
+    Args:
+        users: `(n,)` the shoppers of distinct pairs.
+        items: `(n,)` their items.
+        n_items: number of item indices.
+        dimensions: more estimate better.
+    """
+    rng = np.random.default_rng(0)
+    vectors = np.empty((n_items, dimensions), dtype=np.float32)
+    for dimension in range(dimensions):
+        signs = rng.integers(0, 2, size=users.max(initial=0) + 1) * 2.0 - 1.0
+        vectors[:, dimension] = np.bincount(items, weights=signs[users], minlength=n_items)
+    return vectors
+
+
+def _divided(sums: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Values:
+    """The quotients, NaN where the count is 0."""
+    quotients = np.full(len(sums), np.nan)
+    np.divide(sums, counts, out=quotients, where=counts > 0)
+    return quotients

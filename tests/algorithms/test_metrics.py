@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shop_recs.algorithms.metrics import UNRANKED, listed, ranking_metrics, target_ranks
+from shop_recs.algorithms import metrics
+from shop_recs.algorithms.metrics import UNRANKED, ranking_metrics, target_ranks, top_lists
 
 Rows = npt.NDArray[np.int64]
 
@@ -38,14 +40,19 @@ def worst_order(scores: npt.NDArray[Any], targets: list[int]) -> list[int]:
 
 def metrics_by_definition(scores: npt.NDArray[Any], targets: list[list[int]], k: int) -> dict[str, float]:
     """Each metric for each case, one list at a time."""
-    figures: dict[str, list[float]] = {f"{name}@{k}": [] for name in ("ndcg", "recall", "hit_rate", "mrr")}
+    names = ("ndcg", "precision", "recall", "f1", "hit_rate", "map", "mrr")
+    figures: dict[str, list[float]] = {f"{name}@{k}": [] for name in names}
     for row, wanted in zip(scores, targets, strict=True):
         gains = [1 if item in wanted else 0 for item in worst_order(row, wanted)[:k]]
         ideal = [1] * min(k, len(wanted))
         hits = [place for place, gain in enumerate(gains, start=1) if gain]
+        precision, recall = len(hits) / k, len(hits) / len(wanted)
         figures[f"ndcg@{k}"].append(dcg(gains) / dcg(ideal))
-        figures[f"recall@{k}"].append(len(hits) / len(wanted))
+        figures[f"precision@{k}"].append(precision)
+        figures[f"recall@{k}"].append(recall)
+        figures[f"f1@{k}"].append(2 * precision * recall / (precision + recall) if hits else 0.0)
         figures[f"hit_rate@{k}"].append(1.0 if hits else 0.0)
+        figures[f"map@{k}"].append(sum(sum(gains[:place]) / place for place in hits) / len(wanted))
         figures[f"mrr@{k}"].append(1.0 / hits[0] if hits else 0.0)
     return {name: sum(values) / len(values) for name, values in figures.items()}
 
@@ -83,12 +90,92 @@ def test_ranks_are_places_in_the_worst_order(
 
 
 @given(scored_cases(), st.integers(1, 12))
-def test_an_item_is_listed_where_it_would_be_found_as_a_target(
-    scored: tuple[npt.NDArray[np.float32], list[list[int]]], k: int
+def test_lists_hold_the_best_items_and_of_equals_the_first(
+    scored: tuple[npt.NDArray[np.float32], list[list[int]]], length: int
 ) -> None:
     scores, _ = scored
-    found = [any(item in worst_order(row, [item])[:k] for row in scores) for item in range(scores.shape[1])]
-    assert listed(scores, [k, 1])[0].tolist() == found
+    for row, found in zip(scores, top_lists(scores, length), strict=True):
+        expected = worst_order(row, [])[:length]
+        assert found.tolist() == expected + [-1] * (length - len(expected))
+
+
+@pytest.mark.parametrize("length", [1, 20, 700])
+def test_lists_from_a_large_catalogue_are_those_of_a_full_sort(length: int) -> None:
+    scores = np.random.default_rng(1).integers(0, 400, (7, 1_500)).astype(np.float32)
+    scores[3, 9:] = -np.inf
+    for row, found in zip(scores, top_lists(scores, length), strict=True):
+        expected = worst_order(row, [])[:length]
+        assert found.tolist() == expected + [-1] * (length - len(expected))
+
+
+@st.composite
+def short_lists(draw: st.DrawFn) -> npt.NDArray[np.int32]:
+    """Lists of distinct items of seven, filled up with -1; some are empty."""
+    lists = draw(st.lists(st.lists(st.integers(0, 6), max_size=4, unique=True), min_size=1, max_size=6))
+    return np.array([items + [-1] * (4 - len(items)) for items in lists], dtype=np.int32)
+
+
+def items_of(row: npt.NDArray[np.int32]) -> list[int]:
+    return [item for item in row.tolist() if item >= 0]
+
+
+@given(short_lists())
+def test_exposures_count_the_lists_that_show_an_item(lists: npt.NDArray[np.int32]) -> None:
+    shown = metrics.exposures(lists, n_items=7)
+    assert shown.tolist() == [sum(item in items_of(row) for row in lists) for item in range(7)]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=12).filter(any))
+def test_gini_is_half_the_mean_difference_over_the_mean(shown: list[int]) -> None:
+    differences = [abs(one - other) for one in shown for other in shown]
+    expected = sum(differences) / len(shown) ** 2 / 2 / (sum(shown) / len(shown))
+    assert metrics.gini(np.array(shown)) == pytest.approx(expected)
+
+
+def test_gini_is_zero_for_equal_exposures_and_nears_one_for_a_single_item() -> None:
+    assert metrics.gini(np.full(100, 7)) == pytest.approx(0.0)
+    assert metrics.gini(np.eye(100)[3]) == pytest.approx(0.99)
+
+
+@given(short_lists(), arrays(np.float64, 7, elements=st.floats(0, 1)))
+def test_the_mean_of_a_list_leaves_out_its_empty_places(
+    lists: npt.NDArray[np.int32], values: npt.NDArray[np.float64]
+) -> None:
+    for row, found in zip(lists, metrics.mean_of_lists(lists, values), strict=True):
+        listed = [values[item] for item in items_of(row)]
+        assert found == pytest.approx(sum(listed) / len(listed) if listed else math.nan, nan_ok=True)
+
+
+def test_self_information_counts_bits() -> None:
+    assert metrics.self_information(np.array([1.0, 0.5, 0.125])).tolist() == [0.0, 1.0, 3.0]
+
+
+@given(short_lists(), arrays(np.float32, (7, 3), elements=st.integers(-3, 3)))
+def test_diversity_is_the_mean_distance_of_all_pairs(
+    lists: npt.NDArray[np.int32], vectors: npt.NDArray[np.float32]
+) -> None:
+    for row, found in zip(lists, metrics.diversity(lists, vectors), strict=True):
+        pairs = list(combinations(items_of(row), 2))
+        distances = [1 - cosine(vectors[one], vectors[other]) for one, other in pairs]
+        expected = sum(distances) / len(pairs) if pairs else math.nan
+        assert found == pytest.approx(expected, abs=1e-5, nan_ok=True)
+
+
+def cosine(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    lengths = math.hypot(*one) * math.hypot(*other)
+    return float(one @ other) / lengths if lengths else 0.0
+
+
+def test_audiences_that_overlap_make_vectors_that_do() -> None:
+    rng = np.random.default_rng(5)
+    chosen = rng.random((400, 12)) < 0.3
+    chosen[:, 1] = chosen[:, 0]
+    chosen[:, 2] &= ~chosen[:, 0]
+    users, items = np.nonzero(chosen)
+    vectors = metrics.audience_vectors(users, items, n_items=12, dimensions=2_000)
+    expected = [[cosine(one, other) for other in chosen.T.astype(float)] for one in chosen.T.astype(float)]
+    found = [[cosine(one, other) for other in vectors] for one in vectors]
+    np.testing.assert_allclose(found, expected, atol=0.1)
 
 
 def test_a_model_that_scores_all_alike_finds_nothing() -> None:

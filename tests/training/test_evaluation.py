@@ -14,11 +14,15 @@ import pytest
 from shop_recs.algorithms.base import FittedVectors, TrainingData
 from shop_recs.algorithms.encoders import Encoder, History
 from shop_recs.algorithms.popular import Popular
-from shop_recs.training.evaluation import Split, evaluate, leave_one_out, split_by_time
+from shop_recs.training.evaluation import Judge, Split, evaluate, leave_one_out, split_by_time
 from tests.algorithms.logs import log_of
 
 DAY = 86_400.0
 N_ITEMS = 25
+NAMES = (
+    *("ndcg", "precision", "recall", "f1", "hit_rate", "map", "mrr"),
+    *("coverage", "gini", "novelty", "diversity", "popularity_lift"),
+)
 
 
 class NewestFirst(Encoder):
@@ -144,15 +148,36 @@ def test_a_visitor_without_an_answer_is_a_miss(fitted: FittedVectors) -> None:
     assert evaluate(small, split, baselines=False)["all"]["hit_rate@10"] == 0.0
 
 
+def test_groups_share_out_the_cases_by_the_length_of_their_histories() -> None:
+    histories = [np.arange(n + 1) for n in (4, 5, 6, 20)] + [np.arange(22)[::-1]]
+    split = leave_one_out(log_of(histories), strict=False)
+    judge = Judge(split, ks=[5])
+    popular = Popular().fit(split.train)
+    judged = judge.judge(split.scores(popular))["discovery"]
+    groups = judge.by_group(judged)
+    assert {name: group["cases"] for name, group in groups.items()} == {"new": 1, "light": 2, "heavy": 2}
+    whole = judge.figures(judged)["ndcg@5"] * len(split)
+    assert sum(group["ndcg@5"] * group["cases"] for group in groups.values()) == pytest.approx(whole)
+
+
+def test_lists_of_bestsellers_are_as_popular_as_counted_by_hand() -> None:
+    log = log_of([[0, 1, 0], [0, 2, 0], [0, 3, 0], [3, 0, 0]])
+    split = split_by_time(log, cut=1.5 * DAY)
+    figures = evaluate(Popular().fit(split.train), split, ks=[1], baselines=False)["all"]
+    assert figures["popularity_lift@1"] == pytest.approx(1.0 / np.mean([0.625, 0.625, 0.75, 0.75]))
+    assert figures["novelty@1"] == 0.0
+    assert figures["coverage@1"] == 0.25
+    assert figures["gini@1"] == pytest.approx(0.75)
+    assert "diversity@1" not in figures
+
+
 def test_figures_are_json_and_counted(log: TrainingData, fitted: FittedVectors) -> None:
     split = split_by_time(log, fraction=0.3)
     figures: dict[str, Any] = json.loads(json.dumps(evaluate(fitted, split), allow_nan=False))
     assert figures["cases"] == len(split) == figures["all"]["cases"]
     assert figures["all"]["targets"] == len(split.targets)
     assert figures["discovery"]["targets"] == split.new().sum()
-    assert set(figures["all"]) == {"cases", "targets"} | {
-        f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate", "mrr", "coverage") for k in (10, 20)
-    }
+    assert set(figures["all"]) == {"cases", "targets"} | {f"{name}@{k}" for name in NAMES for k in (10, 20)}
 
 
 def test_evaluation_does_without_django() -> None:

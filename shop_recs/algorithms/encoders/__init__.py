@@ -60,6 +60,7 @@ ENCODERS = {
     "constant": "shop_recs.algorithms.encoders.constant.ConstantEncoder",
     "fold-in": "shop_recs.algorithms.encoders.fold_in.FoldInEncoder",
     "onnx": "shop_recs.algorithms.encoders.onnx.OnnxEncoder",
+    "recency": "shop_recs.algorithms.encoders.recency.RecencyEncoder",
 }
 """Name to class. A shop adds its own in `AppConfig.ready()`: web processes never import an algorithm."""
 
