@@ -16,8 +16,8 @@ def figures(fitted: Fitted, split: Split, *, ks: Sequence[int] = LENGTHS) -> dic
     """Judge a model beside the baselines.
 
     Returns:
-        `{"split": {…}, "model": {"all": {"ndcg@10": …}, "discovery": {…}}, "popular": …, "history": …}`, in
-        JSON types; a part without targets is left out.
+        `{"split": {…}, "model": {"all": {"ndcg@10": …}, "discovery": {…}, "groups": {"all": {"new": {…}}}},
+        "popular": …, "history": …}`, in JSON types; a part without targets is left out.
     """
     judged = evaluate(fitted, split, ks=ks)
     return {
@@ -28,6 +28,6 @@ def figures(fitted: Fitted, split: Split, *, ks: Sequence[int] = LENGTHS) -> dic
             "until": datetime.fromtimestamp(split.train.now, tz=UTC).isoformat(),
             "seconds": judged["seconds"],
         },
-        "model": {part: judged[part] for part in ("all", "discovery") if part in judged},
+        "model": {part: judged[part] for part in ("all", "discovery", "groups") if part in judged},
         **judged["baselines"],
     }
