@@ -50,9 +50,17 @@ def publish(request: HttpRequest, site: AdminSite, version_id: int) -> HttpRespo
         question = _("Serve %(new)s from now on? %(old)s")
         old = ActiveModel.objects.filter(algorithm=version.algorithm).select_related("version").first()
         said = _("It replaces %s, which stays for rolling back.") % old.version if old else ""
-        return _ask(request, site, _("Publish"), question % {"new": version, "old": said}, version)
+        question %= {"new": version, "old": said}
+        return _ask(request, site, _("Publish"), question, version, asks_why=version.is_refused)
     done = _("%s is published and served from now on.") % version
-    return _carry_out(request, site, lambda: publishing.publish(version), done=done, about=version)
+    note, name = request.POST.get("override", ""), request.user.get_username()
+    return _carry_out(
+        request,
+        site,
+        lambda: publishing.publish(version, override=note, by=name),
+        done=f"{done} {note}".strip(),
+        about=version,
+    )
 
 
 def roll_back(request: HttpRequest, site: AdminSite, algorithm: str) -> HttpResponse:
@@ -83,7 +91,13 @@ def _require(request: HttpRequest, permission: str) -> None:
 
 
 def _ask(
-    request: HttpRequest, site: AdminSite, title: str, question: str, version: ModelVersion
+    request: HttpRequest,
+    site: AdminSite,
+    title: str,
+    question: str,
+    version: ModelVersion,
+    *,
+    asks_why: bool = False,
 ) -> TemplateResponse:
     request.current_app = site.name
     context: dict[str, Any] = {
@@ -91,6 +105,7 @@ def _ask(
         "title": title,
         "question": question,
         "version": version,
+        "asks_why": asks_why,
         "opts": ModelVersion._meta,
     }
     return TemplateResponse(request, "admin/shop_recs/modelversion/confirm.html", context)

@@ -17,6 +17,7 @@ METRICS = {
     "coverage": _("coverage"),
 }
 LENGTHS = (10, 20)
+RIVALS = {"active": _("version active then"), "popular": _("popular")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,35 @@ class Row:
         """Each value as text, and whether it is the best of the row."""
         best = max((value for value in self.values if value is not None), default=None)
         return [(decimal(value), value is not None and value == best) for value in self.values]
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """What the gate compared a version with, in words."""
+
+    name: str | Promise
+    value: str = ""
+    difference: str = ""
+    interval: str = ""
+    not_compared: str = ""
+
+
+def rivals(metrics: dict[str, Any]) -> list[Rival]:
+    """What the gate compared a version with; empty where it had nothing to compare."""
+    gate = metrics.get("gate", {})
+    return [_rival(name, gate[key]) for key, name in RIVALS.items() if key in gate]
+
+
+def _rival(name: str | Promise, compared: dict[str, Any]) -> Rival:
+    if "not_compared" in compared:
+        return Rival(name, not_compared=compared["not_compared"])
+    low, high = compared["interval"]
+    return Rival(
+        name,
+        decimal(compared["ndcg@10"]),
+        f"{compared['difference']:+z.4f}",
+        f"{low:+z.4f} … {high:+z.4f}",
+    )
 
 
 def metric(metrics: dict[str, Any] | None, who: str, part: str, key: str) -> float | None:

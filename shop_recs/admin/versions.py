@@ -32,6 +32,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ["__str__", "state", "ndcg_all", "ndcg_discovery", "interactions", "times"]
     fieldsets = [
         (None, {"fields": ["algorithm", "state", "error", "created_at", "finished_at"]}),
+        (_("Gate"), {"fields": ["refusal_text", "override_text", "gate_text"]}),
         (_("Quality"), {"fields": ["comparison"]}),
         (
             _("Data"),
@@ -84,6 +85,18 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def comparison(self, version: Any) -> SafeString:
         table = quality.comparison(version.metrics, version.active_metrics)
         return _fragment("comparison", table=table, is_active=version.active_id == version.pk)
+
+    @admin.display(description=_("refused because"))
+    def refusal_text(self, version: ModelVersion) -> str:
+        return version.refusal or "-"
+
+    @admin.display(description=_("published all the same"))
+    def override_text(self, version: ModelVersion) -> SafeString | str:
+        return _fragment("override", version=version) if version.overridden_at else "-"
+
+    @admin.display(description=_("compared with"))
+    def gate_text(self, version: ModelVersion) -> SafeString:
+        return _fragment("gate", rows=quality.rivals(version.metrics))
 
     @admin.display(description=_("options"))
     def options_text(self, version: Any) -> SafeString:

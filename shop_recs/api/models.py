@@ -38,8 +38,9 @@ class ModelVersionSerializer(serializers.ModelSerializer[ModelVersion]):
         model = ModelVersion
         fields = (
             "id", "algorithm", "status", "is_active", "phase", "percent", "eta_seconds", "cancel_requested",
-            "metrics", "options", "info", "error", "dimensions", "item_count", "interaction_count",
-            "visitor_count", "data_from", "data_until", "created_at", "finished_at",
+            "metrics", "options", "info", "error", "refusal", "override_note", "overridden_by",
+            "overridden_at", "dimensions", "item_count", "interaction_count", "visitor_count", "data_from",
+            "data_until", "created_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -51,6 +52,12 @@ class AlgorithmSerializer(serializers.Serializer[Any]):
     """Which algorithm is meant."""
 
     algorithm = serializers.CharField(max_length=64)
+
+
+class OverrideSerializer(serializers.Serializer[Any]):
+    """Why to serve a version although the gate refused it."""
+
+    override = serializers.CharField(required=False, default="", allow_blank=True)
 
 
 class DetailSerializer(serializers.Serializer[Any]):
@@ -146,13 +153,17 @@ class Retrain(VersionsView):
 
 
 class Publish(VersionsView):
-    """Serve a version from now on."""
+    """Serve a version from now on; one that the gate refused needs an `override` that says why."""
 
     permission = "shop_recs.publish"
+    serializer_class = OverrideSerializer
 
-    @extend_schema(request=None, responses=ModelVersionSerializer)
+    @extend_schema(request=OverrideSerializer, responses=ModelVersionSerializer)
     def post(self, request: Request, pk: int) -> Response:
-        publish.publish(self.get_object())
+        posted = OverrideSerializer(data=request.data)
+        posted.is_valid(raise_exception=True)
+        by = request.user.get_username()
+        publish.publish(self.get_object(), override=posted.validated_data["override"], by=by)
         return self.answer(pk)
 
 

@@ -178,6 +178,36 @@ def test_a_failed_version_is_not_published(admin_client, active, make_version):
     assert not LogEntry.objects.exists()
 
 
+REFUSAL = "It foretells worse than als 1, which is served."
+
+
+def test_a_refused_version_says_why_and_what_it_was_compared_with(admin_client, active, make_version):
+    compared = {"ndcg@10": 0.0312, "difference": -0.0104, "interval": [-0.0141, -0.0066]}
+    gate = {"active": compared, "popular": {"not_compared": "too few shoppers"}}
+    version = make_version("als", refusal=REFUSAL, metrics={"gate": gate})
+    assert "shop-recs-badge--refused" in page(admin_client)
+    text = page(admin_client, detail(version))
+    for shown in (REFUSAL, "0.0312", "-0.0104", "-0.0141 … -0.0066", "too few shoppers"):
+        assert shown in text
+
+
+def test_a_refused_version_is_published_with_a_note_alone(admin_client, admin_user, active, make_version):
+    version = make_version("als", refusal=REFUSAL)
+    publish = action("publish", version.pk)
+    asked = page(admin_client, publish)
+    assert REFUSAL in asked
+    assert "<textarea" in asked
+    assert "The gate refused" in said(admin_client.post(publish, {"override": " "}, follow=True))
+    assert ActiveModel.objects.get().version == active
+    admin_client.post(publish, {"override": "Half of the shop was sold."})
+    assert ActiveModel.objects.get().version == version
+    version.refresh_from_db()
+    assert version.overridden_by == admin_user.get_username()
+    assert "Half of the shop was sold." in LogEntry.objects.get().change_message
+    assert "Half of the shop was sold." in page(admin_client, detail(version))
+    assert "<textarea" not in page(admin_client, publish)
+
+
 def test_rolling_back_asks_first_and_then_serves_the_version_before(admin_client, make_version):
     older, newer = make_version("als"), make_version("als")
     ActiveModel.objects.create(algorithm="als", version=newer)

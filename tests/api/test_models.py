@@ -135,6 +135,25 @@ def test_publishing_what_is_not_ready_is_a_conflict(staff, active, make_version)
     assert "is failed" in answer.json()["detail"]
 
 
+def test_publishing_what_was_refused_is_a_conflict_without_an_override(staff, active, make_version):
+    refused = make_version(refusal="It shows the same 10 products to each of 500 shoppers.")
+    client = staff("publish")
+    answer = client.post(address("publish", refused.pk))
+    assert answer.status_code == 409
+    assert "It shows the same 10 products" in answer.json()["detail"]
+    assert ActiveModel.objects.get().version == active
+    answer = client.post(
+        address("publish", refused.pk), {"override": "all shoppers are alike"}, format="json"
+    )
+    assert (answer.status_code, answer.json()["is_active"]) == (200, True)
+    shown = {key: answer.json()[key] for key in ("refusal", "override_note", "overridden_by")}
+    assert shown == {
+        "refusal": refused.refusal,
+        "override_note": "all shoppers are alike",
+        "overridden_by": "grace",
+    }
+
+
 def test_rolling_back_answers_the_version_that_is_served_now(staff, make_version):
     older, newer = make_version(), make_version()
     ActiveModel.objects.create(algorithm="als", version=newer)

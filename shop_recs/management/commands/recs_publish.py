@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         version = ModelVersion.objects.filter(pk=options["version"]).first()
         if version is None:
-            ready = ", ".join(map(str, ModelVersion.objects.publishable())) or "none; train one with recs_train"
+            ready = ", ".join(map(str, ModelVersion.objects.ready())) or "none; train one with recs_train"
             raise CommandError(f"There is no version {options['version']}. Ready to publish are: {ready}.")
         try:
             publish(version, override=options["override"], by=_who())
