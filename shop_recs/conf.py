@@ -121,6 +121,20 @@ class Defaults:
     HOLDOUT: float = 0.1
     """Share of the interactions, the last in time, that a training evaluates on before it learns from all."""
 
+    GATE: dict[str, float | None] = {
+        "WORSE_BY": 0.05,
+        "WORSE_THAN_POPULAR_BY": 0.0,
+        "COVERAGE": 0.5,
+        "INTERACTIONS": 0.5,
+        "ONE_VISITOR": 0.5,
+        "ONE_PRODUCT": 0.5,
+    }
+    """What keeps a trained version from being published; None lifts a rule. `WORSE_BY` and
+    `WORSE_THAN_POPULAR_BY`: shares of NDCG@10 by which it may foretell worse than the active version and than
+    popularity, beyond noise. `COVERAGE`: share of the products in the active version's lists that its lists
+    must show. `INTERACTIONS`: share of the active version's interactions that it must have learnt from.
+    `ONE_VISITOR`, `ONE_PRODUCT`: share of the interactions that one may make."""
+
     SEED: int = 0
     """Seed of every training."""
 

@@ -22,7 +22,7 @@ from shop_recs.registry import algorithm_names
 Messages = list[CheckMessage]
 AppConfigs = Sequence[AppConfig] | None
 
-OWN_KEYS = ("INTERACTION_WEIGHTS", "PRODUCT_FIELDS", "THROTTLE_RATES")
+OWN_KEYS = ("GATE", "INTERACTION_WEIGHTS", "PRODUCT_FIELDS", "THROTTLE_RATES")
 """Settings that are dictionaries with keys of ours; in the others the shop chooses the keys."""
 
 FUNCTIONS = ("AVAILABLE", "CART", "CONSENT", "IS_BOT")

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.db import connection
 
-from shop_recs.algorithms.base import Cancelled, Fitted, NotEnoughData, Recommender, TrainingData
+from shop_recs.algorithms.base import Cancelled, Earlier, Fitted, NotEnoughData, Recommender, TrainingData
 from shop_recs.conf import settings
 from shop_recs.exceptions import NotEnoughInteractions, Superseded
 from shop_recs.models import ModelVersion
 from shop_recs.registry import recommender
-from shop_recs.training import dataset, publish, report
+from shop_recs.training import dataset, judged, publish, report
 from shop_recs.training.evaluation import split_by_time
+from shop_recs.training.gate import Gate
 from shop_recs.training.heartbeat import Heartbeat
 from shop_recs.training.lease import Lease
 from shop_recs.training.progress import Timeline
@@ -68,6 +69,7 @@ class _Run:
         self.timeline = timeline
         self.heartbeat = heartbeat
         self.algorithm: Recommender = recommender(version.algorithm, version.options)
+        self.gate = Gate(ModelVersion.objects.of(version.algorithm).served().first())
 
     def train(self) -> None:
         read = dataset.read()
@@ -77,8 +79,9 @@ class _Run:
             data_from=read.first_at,
             data_until=read.last_at,
         )
-        judged = self._fit_and_judge(read.data)
-        fitted = self._fit("fitting on everything", read.data, resume=judged)
+        self.gate.look_at_log(read.data)
+        fitted = self._fit("fitting on everything", read.data, resume=self._fit_and_judge(read))
+        self.gate.look_at_lists(fitted, read.data)
         self._enter("storing")
         self._write(info={**fitted.info, "seconds": self.timeline.seconds})
         publish.store_and_publish(
@@ -87,21 +90,25 @@ class _Run:
             read.product_keys,
             finds_similar=self.algorithm.finds_similar,
             enter=self._enter,
+            refusal=self.gate.refusal,
         )
 
-    def _fit_and_judge(self, data: TrainingData) -> Fitted | None:
+    def _fit_and_judge(self, read: dataset.Dataset) -> Fitted | None:
         """Fit on the log without its last part and write how well that foretells it; None where it cannot."""
         try:
-            split = split_by_time(data, fraction=settings.HOLDOUT, seed=settings.SEED)
+            split = split_by_time(read.data, fraction=settings.HOLDOUT, seed=settings.SEED)
             fitted = self._fit("fitting", split.train)
         except NotEnoughData as error:
             self._write(metrics={"split": {"cases": 0, "reason": str(error)}})
             return None
         self._enter("evaluating")
-        self._write(metrics=report.figures(fitted, split))
+        figures = report.figures(fitted, split)
+        self.gate.compare(fitted, split, self.gate.earlier(read.product_keys, before=split.train.now))
+        judged.keep(self.lease.version_id, fitted, read.product_keys, until=split.train.now)
+        self._write(metrics={**figures, "gate": self.gate.figures})
         return fitted
 
-    def _fit(self, phase: str, data: TrainingData, *, resume: Fitted | None = None) -> Fitted:
+    def _fit(self, phase: str, data: TrainingData, *, resume: Earlier | None = None) -> Fitted:
         self._enter(phase)
         return self.algorithm.fit(data, seed=settings.SEED, progress=self._report, resume=resume)
 

@@ -92,6 +92,30 @@ def test_publishing_and_rolling_back(committed, products):
     assert ActiveModel.objects.get().version == second
 
 
+def test_a_refused_version_is_published_with_a_note(committed, products):
+    store("als", products)
+    refused = store("als", products, refusal="Its log is a bot's.")
+    with pytest.raises(CommandError, match="Its log is a bot's"):
+        typed("recs_publish", str(refused.pk))
+    assert re.search(rf"als +{refused.pk} +refused .*Its log is a bot's", typed("recs_status"))
+    typed("recs_publish", str(refused.pk), "--override", "no, a school class")
+    assert ActiveModel.objects.get().version == refused
+    refused.refresh_from_db()
+    assert refused.override_note == "no, a school class"
+    assert refused.overridden_by
+
+
+def test_training_exits_with_a_code_of_its_own_where_the_gate_refuses(log, plugins, configure):
+    configure(GATE={"ONE_PRODUCT": 0.01})
+    with pytest.raises(CommandError, match=r"trained but not published: .* are of one product") as refused:
+        typed("recs_train", "counting")
+    assert refused.value.returncode == 3
+    assert not ActiveModel.objects.exists()
+    assert f"refused  {ModelVersion.objects.get().created_at:%Y-%m-%d}" in typed("recs_status").replace(
+        "   ", "  "
+    )
+
+
 def test_a_failed_version_is_not_published(committed):
     version = ModelVersion.objects.create(algorithm="als", status=ModelVersion.Status.FAILED)
     with pytest.raises(CommandError, match="is failed"):

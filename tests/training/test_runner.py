@@ -89,7 +89,7 @@ def test_a_training_ends_with_a_served_version(log, plugins):
 
 def test_a_version_carries_its_figures_beside_the_baselines(log, plugins):
     metrics = runner.train("counting").metrics
-    assert set(metrics) == {"split", "model", "popular", "history"}
+    assert set(metrics) == {"split", "model", "popular", "history", "gate"}
     assert 0 < metrics["split"]["cases"] <= SHOPPERS
     assert metrics["split"]["interactions"] == pytest.approx(0.9 * Interaction.objects.count(), abs=2)
     for who in ("model", "popular", "history"):
