@@ -9,18 +9,28 @@ import numpy as np
 import pytest
 import torch
 
+from shop_recs.algorithms.bert4rec import BERT4Rec
+from shop_recs.algorithms.caser import Caser
 from shop_recs.algorithms.encoders import History, load
 from shop_recs.algorithms.encoders.onnx import OnnxEncoder
+from shop_recs.algorithms.gru4rec import GRU4Rec
 from shop_recs.algorithms.sasrec import SASRec
 from shop_recs.algorithms.sequence.batches import batch_of, sequences_of
 from shop_recs.algorithms.sequence.export import Query, encoder_of
 from shop_recs.algorithms.sequence.model import SequenceModel
+from shop_recs.algorithms.xlnet4rec import XLNet4Rec
 from tests.algorithms.logs import log_of
 
 pytestmark = pytest.mark.training
 
 D, LENGTH, ITEMS = 16, 20, 60
-MEMBERS = [SASRec(dimensions=D, blocks=2)]
+MEMBERS = [
+    SASRec(dimensions=D, blocks=2),
+    BERT4Rec(dimensions=D, blocks=2),
+    XLNet4Rec(dimensions=D, blocks=2),
+    GRU4Rec(dimensions=D, layers=2),
+    Caser(dimensions=D),
+]
 
 
 @pytest.fixture(scope="module", params=MEMBERS, ids=lambda member: type(member).__name__)

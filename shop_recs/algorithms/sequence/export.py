@@ -36,6 +36,9 @@ def encoder_of(model: SequenceModel, *, history_length: int) -> OnnxEncoder:
         graph = Path(folder) / "query.onnx"
         # The exporter that replaces this one needs four seconds instead of half a one, and a package more.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Said of every recurrent network, also where the batch is always a single history.
+        warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size", UserWarning)
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module=r"torch\.nn")
         torch.onnx.export(
             Query(model).eval(),
             example,

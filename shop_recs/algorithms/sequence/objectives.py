@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from shop_recs.algorithms.sequence.batches import Batch, Rows
 
@@ -69,7 +68,8 @@ def with_query(x: Tensor, lengths: Tensor, query: Tensor) -> tuple[Tensor, Tenso
         `(B, L + 1, d)`, and `(B, L + 1)` bool where `query` stands.
     """
     end = torch.arange(x.shape[1] + 1, device=x.device) == lengths[:, None]
-    return torch.where(end[..., None], query, functional.pad(x, (0, 0, 0, 1))), end
+    longer = torch.cat([x, query.expand(x.shape[0], 1, -1)], dim=1)
+    return torch.where(end[..., None], query, longer), end
 
 
 def rows_with_query(batch: Batch, following: Rows) -> Rows:

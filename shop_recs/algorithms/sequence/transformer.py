@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from shop_recs.algorithms.base import require_positive
+from shop_recs.algorithms.sequence.dropout import Dropout
+from shop_recs.algorithms.sequence.options import SequenceOptions
+
 ROTARY_BASE = 10_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerOptions(SequenceOptions):
+    """The options of all models that are transformers.
+
+    Attributes:
+        blocks: layers of self-attention.
+        heads: attention heads of each; must divide half of `dimensions`.
+    """
+
+    blocks: int = 1
+    heads: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive("blocks", self.blocks, whole=True)
+        require_positive("heads", self.heads, whole=True)
+        if self.dimensions % (2 * self.heads):
+            raise ValueError(
+                f"heads must divide half of the dimensions ({self.dimensions}), not be {self.heads}"
+            )
+
+    def transformer(self, *, length: int, dropout: float) -> Transformer:
+        """A new network for at most `length` places."""
+        return Transformer(
+            dimensions=self.dimensions, blocks=self.blocks, heads=self.heads, length=length, dropout=dropout
+        )
 
 
 class Transformer(nn.Module):
@@ -43,7 +77,7 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(dimensions)
         self.attention_gate = nn.Linear(dimensions, dimensions)
         self.feed_forward_gate = nn.Linear(dimensions, dimensions)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, visible: Tensor | None, positions: Tensor | None) -> Tensor:
         gate = torch.sigmoid(self.attention_gate(x))
@@ -80,10 +114,12 @@ class Attention(nn.Module):
         query, key, value = (part.reshape(split).transpose(1, 2) for part in self.inward(x).chunk(3, dim=-1))
         places = slice(length) if positions is None else positions
         query, key = self._rotated(query, places), self._rotated(key, places)
-        # Padding stands on the right, where a causal mask never looks: it needs no mask tensor.
-        mixed = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=visible, is_causal=visible is None
-        )  # (B, H, L, d / H)
+        # Processors have no fast attention in bfloat16.
+        with torch.autocast("cpu", enabled=False):
+            # Padding stands on the right, where a causal mask never looks: it needs no mask tensor.
+            mixed = functional.scaled_dot_product_attention(
+                query, key, value.to(query.dtype), attn_mask=visible, is_causal=visible is None
+            )  # (B, H, L, d / H)
         out: Tensor = self.outward(mixed.transpose(1, 2).reshape(batch, length, dimensions))
         return out
 

@@ -1,0 +1,62 @@
+"""BERT4Rec: self-attention to both sides, which fills in masked interactions (Sun et al. 2019)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from shop_recs.algorithms.sequence.batches import Batch, Rows
+from shop_recs.algorithms.sequence.objectives import Objective, at, rows_with_query, with_query
+from shop_recs.algorithms.sequence.recommender import SequenceRecommender
+from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class BERT4Rec(TransformerOptions, SequenceRecommender):
+    """Bidirectional self-attention with the blocks and the softmax of `SASRec`.
+
+    Attributes:
+        masked: part of the events of a window that are masked, beside the one after it.
+    """
+
+    masked: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.masked, bool) or not 0.0 <= self.masked < 1.0:
+            raise ValueError(f"masked must be at least 0 and below 1, not {self.masked!r}; try 0.3")
+
+    def objective(self, *, length: int, dropout: float) -> Objective:
+        """Masked events."""
+        # One place more for the mask that asks for what comes next.
+        network = self.transformer(length=length + 1, dropout=dropout)
+        return MaskedEvents(network, dimensions=self.dimensions, masked=self.masked)
+
+
+class MaskedEvents(Objective):
+    """Foresees masked events from those around them; the one after the history is always masked."""
+
+    def __init__(self, network: Transformer, *, dimensions: int, masked: float) -> None:
+        super().__init__()
+        self.network, self.masked = network, masked
+        self.mask = nn.Parameter(torch.randn(dimensions))
+
+    def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
+        hidden = (torch.rand(x.shape[:2], device=x.device) < self.masked) & batch.valid
+        x, end = with_query(torch.where(hidden[..., None], self.mask, x), batch.lengths, self.mask)
+        asked = functional.pad(hidden, (0, 1)) | end
+        rows = rows_with_query(batch, following)[asked.cpu().numpy()]
+        return self._states(x, batch.lengths)[asked], rows
+
+    def last(self, x: Tensor, lengths: Tensor) -> Tensor:
+        x, _ = with_query(x, lengths, self.mask)
+        return at(self._states(x, lengths), lengths)
+
+    def _states(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """`(B, L + 1, d)` states; every place looks at all events and masks, none at the padding."""
+        visible = torch.arange(x.shape[1], device=x.device) <= lengths[:, None]
+        states: Tensor = self.network(x, visible=visible[:, None, None])
+        return states

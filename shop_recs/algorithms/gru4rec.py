@@ -1,0 +1,55 @@
+"""GRU4Rec: a recurrent network over a visitor's last interactions (Hidasi et al. 2016)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from shop_recs.algorithms.base import require_positive
+from shop_recs.algorithms.sequence.objectives import NextEvent
+from shop_recs.algorithms.sequence.recommender import SequenceRecommender
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRU4Rec(SequenceRecommender):
+    """Gated recurrent units, trained on whole histories at once.
+
+    As its authors found best later (Hidasi & Czapp 2023), items go in and come out with the same vectors, and
+    the loss is a softmax over many items.
+
+    Attributes:
+        layers: recurrent layers, one on top of the other.
+        hidden: units of each.
+    """
+
+    layers: int = 1
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive("layers", self.layers, whole=True)
+        require_positive("hidden", self.hidden, whole=True)
+
+    def objective(self, *, length: int, dropout: float) -> NextEvent:
+        """Recurrent layers."""
+        return NextEvent(
+            Recurrence(dimensions=self.dimensions, layers=self.layers, hidden=self.hidden, dropout=dropout)
+        )
+
+
+class Recurrence(nn.Module):
+    """GRU layers, and what they remember as a vector among the items."""
+
+    def __init__(self, *, dimensions: int, layers: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        between = dropout if layers > 1 else 0.0
+        self.units = nn.GRU(dimensions, hidden, num_layers=layers, batch_first=True, dropout=between)
+        self.dropout = nn.Dropout(dropout)
+        self.outward = nn.Linear(hidden, dimensions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, L, d)` what is remembered after each event of `x` `(B, L, d)`."""
+        remembered, _ = self.units(x)  # (B, L, hidden)
+        out: Tensor = self.outward(self.dropout(remembered))
+        return out
