@@ -21,13 +21,10 @@ from threadpoolctl import threadpool_limits
 from benchmarks.logs import PROTOCOLS
 from shop_recs.algorithms.base import Recommender
 from shop_recs.algorithms.splits import Split
+from shop_recs.conf import Defaults
 from shop_recs.training.evaluation import evaluate
 
-ALGORITHMS = {
-    "als": "shop_recs.algorithms.als.ALS",
-    "popular": "shop_recs.algorithms.popular.Popular",
-    "sasrec": "shop_recs.algorithms.sasrec.SASRec",
-}
+ALGORITHMS = {name: entry["BACKEND"] for name, entry in Defaults.ALGORITHMS.items() if entry}
 
 
 def main() -> None:
