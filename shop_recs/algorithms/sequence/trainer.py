@@ -11,22 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from shop_recs.algorithms.base import Progress
 from shop_recs.algorithms.sequence.batches import Batch, Sequences, batches
-from shop_recs.algorithms.sequence.losses import shared_softmax
+from shop_recs.algorithms.sequence.candidates import Sampler
+from shop_recs.algorithms.sequence.device import device_for, precision_for
+from shop_recs.algorithms.sequence.losses import Candidates, gbce_loss, softmax_loss
 from shop_recs.algorithms.sequence.model import SequenceModel
 from shop_recs.algorithms.sequence.options import SequenceOptions
 from shop_recs.algorithms.sequence.validation import HeldOut, ndcg
 
 logger = logging.getLogger(__name__)
 
-FULL_SOFTMAX_ITEMS = 5_000
 WARM_UP_STEPS, WARM_UP_PART = 200, 0.1
 """The learning rate rises for so many steps, or for this part of the training if that is shorter."""
 AVERAGE_DECAY = 0.99
 STEPS_PER_EPOCH, SMALLEST_BATCH = 64, 128
 """A small log is cut into smaller batches, so that an epoch still has a number of steps."""
+POPULARITY_POWER = 0.5
+"""Candidates are drawn in proportion to this power of how often they are targets."""
 SMALLEST_WEIGHT = 1e-6
 PROGRESS_EVERY = 10
 """Steps between two calls of the progress callback: less than a second."""
@@ -59,11 +63,20 @@ class Trainer:
         rng: np.random.Generator,
         progress: Progress,
     ) -> None:
-        self.model, self.sequences, self.options, self.length = model, sequences, options, length
+        self.device = device_for(options.device)
+        self.precision = precision_for(options.precision, self.device)
+        self.model, self.sequences, self.options, self.length = (
+            model.to(self.device),
+            sequences,
+            options,
+            length,
+        )
         self.epochs, self.rng, self.progress = epochs, rng, progress
         # The mean of the last weights is as good now as a lower learning rate would make them later.
         self.averaged = copy.deepcopy(model)
         self.optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), fused=True)
+        self.loss = options.loss_for(model.n_items)
+        self.sampler = self._sampler()
         self.steps = self.seen = 0
         self.targets = len(sequences)
         self.tokens = min(options.batch_tokens, max(SMALLEST_BATCH, self.targets // STEPS_PER_EPOCH))
@@ -86,12 +99,13 @@ class Trainer:
             if self._minutes_over(started):
                 break
         self.model.load_state_dict(weights)
+        self.model.to("cpu")
         return Outcome(best, foreseen)
 
     def _epoch(self) -> None:
         self.model.train()
         for batch in batches(self.sequences, length=self.length, tokens=self.tokens, rng=self.rng):
-            self._step(batch)
+            self._step(batch.to(self.device))
             if self.steps % PROGRESS_EVERY == 0:
                 self.progress("fit", self.done)
 
@@ -113,8 +127,7 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         part = max(1.0 - AVERAGE_DECAY, 9.0 / (9.0 + self.steps))
-        for mean, weight in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-            mean.lerp_(weight, part)
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), part)
 
     def _rate(self) -> float:
         """Part of the peak learning rate to use."""
@@ -122,31 +135,39 @@ class Trainer:
         return min(1.0, warm) * (0.5 + 0.5 * math.cos(math.pi * self.done))
 
     def _loss(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy per target, among all items of a small catalogue or a sample of a large one."""
-        queries, rows = self.model(batch, self.sequences.followers(batch.rows, rng=self.rng))
-        n_items = self.model.n_items
-        targets = torch.from_numpy(self.sequences.items[rows])
-        weights = torch.from_numpy(self.sequences.weights[rows])
-        if n_items <= FULL_SOFTMAX_ITEMS:
-            candidates, hits = torch.arange(n_items), targets
+        """Mean loss per target."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            queries, rows = self.model(batch, self.sequences.followers(batch.rows, rng=self.rng))
+        weights = torch.from_numpy(self.sequences.weights[rows]).to(self.device)
+        positives, candidates = self._compared(torch.from_numpy(self.sequences.items[rows]).to(self.device))
+        columns = (queries.float(), positives, candidates, weights)
+        scale, n_items = self.options.scale, self.model.n_items
+        if self.loss == "gbce":
+            loss = gbce_loss(*columns, scale=scale, n_items=n_items, dtype=self.precision)
         else:
-            size = min(self.options.negatives, n_items)
-            sample = self.rng.choice(n_items, size=size, replace=False, shuffle=False)
-            candidates = torch.from_numpy(sample)
-            column = torch.full((n_items,), -1)
-            column[candidates] = torch.arange(len(candidates))
-            hits = column[targets]
-        loss = shared_softmax(
-            queries,
-            self.model.vectors(targets),
-            self.model.vectors(candidates),
-            hits,
-            weights,
-            scale=self.options.scale,
-            stands_for=n_items / len(candidates),
-        )
+            loss = softmax_loss(*columns, scale=scale, dtype=self.precision)
         # A batch may be all of a kind that counts for nothing.
         return loss / weights.sum().clamp(min=SMALLEST_WEIGHT)
+
+    def _sampler(self) -> Sampler | None:
+        """What draws the candidates; None where all items are candidates."""
+        n_items, size = self.model.n_items, self.options.negatives
+        if self.loss == "softmax" or size >= n_items:
+            return None
+        counts = np.bincount(self.sequences.items, minlength=n_items)
+        return Sampler(counts, size=size, power=0.0 if self.loss == "gbce" else POPULARITY_POWER)
+
+    def _compared(self, targets: Tensor) -> tuple[Tensor, Candidates]:
+        """`(T, d)` vectors of the targets, and the candidates that they compete with."""
+        n_items = self.model.n_items
+        if self.sampler is None:
+            table = self.model.table()
+            everything = Candidates(table, targets, torch.ones(n_items, device=self.device))
+            return functional.embedding(targets, table), everything
+        items, stands_for = (torch.from_numpy(x).to(self.device) for x in self.sampler.draw(self.rng))
+        places = torch.full((n_items,), -1, device=self.device)
+        places[items] = torch.arange(len(items), device=self.device)
+        return self.model.vectors(targets), Candidates(self.model.vectors(items), places[targets], stands_for)
 
     def _minutes_over(self, started: float) -> bool:
         limit = self.options.max_minutes

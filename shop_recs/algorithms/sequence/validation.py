@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shop_recs.algorithms.sequence.batches import Rows, Sequences, batch_of
+from shop_recs.algorithms.sequence.batches import Batch, Rows, Sequences, batch_of
 from shop_recs.algorithms.sequence.model import SequenceModel
 
 USERS_AT_ONCE = 128
@@ -53,7 +53,8 @@ def ndcg(model: SequenceModel, held_out: HeldOut, *, length: int, k: int = 10) -
     gained = possible = 0.0
     for chosen in _groups(held_out):
         users, targets = held_out.users[chosen], held_out.targets[chosen]
-        scores = _last_queries(model, log, users, length=length) @ table.T
+        batch = _histories(log, users, length=length).to(table.device)
+        scores = (model.after(batch) @ table.T).cpu()
         ranks = _ranks(scores, torch.from_numpy(log.items[targets]), _seen(log, users))
         weights = torch.from_numpy(log.weights[targets])
         gained += float((weights / torch.log2(ranks + 2.0))[ranks < k].sum())
@@ -67,10 +68,10 @@ def _groups(held_out: HeldOut) -> list[Rows]:
     return np.array_split(np.argsort(lengths, kind="stable"), -(-len(lengths) // USERS_AT_ONCE))
 
 
-def _last_queries(model: SequenceModel, log: Sequences, users: Rows, *, length: int) -> Tensor:
-    """`(u, d)` queries after the shoppers' last events."""
+def _histories(log: Sequences, users: Rows, *, length: int) -> Batch:
+    """The last events of each of the shoppers."""
     lengths = np.minimum(log.stops[users] - log.starts[users], length)
-    return model.after(batch_of(log, log.stops[users] - lengths, lengths).to(model.items.weight.device))
+    return batch_of(log, log.stops[users] - lengths, lengths)
 
 
 def _seen(log: Sequences, users: Rows) -> tuple[Tensor, Tensor]:
