@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shop_recs.algorithms.base import Fitted, TrainingData
-from shop_recs.algorithms.metrics import Lists, Values, top_lists
+from shop_recs.algorithms.metrics import Lists, bootstrap_interval, top_lists
 from shop_recs.algorithms.popular import Popular
 from shop_recs.conf import settings
 from shop_recs.models import ModelVersion
@@ -23,7 +23,6 @@ LEAST_CASES = 30
 """Shoppers below which nothing is compared: chance would decide."""
 LEAST_DIFFERING = 10
 """So many of them must be answered differently by two models before one counts as worse."""
-RESAMPLES = 1_000
 SHOPPERS_LOOKED_AT = 500
 LEAST_ANSWERED = 0.05
 """Share of the shoppers with a history who must get a list; neighbours need not know what everybody likes."""
@@ -115,7 +114,7 @@ class Gate:
     def _compare(self, rival: str, own: Judged, theirs: Judged) -> None:
         """Note how the answers to the same cases differ, and refuse those that are worse beyond noise."""
         mine, other = own.by_case[MEASURE], theirs.by_case[MEASURE]
-        low, high = _interval(mine - other)
+        low, high = bootstrap_interval(mine - other)
         self.figures[rival] = {
             MEASURE: float(other.mean()),
             "difference": float(mine.mean() - other.mean()),
@@ -164,11 +163,3 @@ def _lists_of_today(fitted: Fitted, data: TrainingData) -> Lists:
 def _is_personal(fitted: Fitted) -> bool:
     """Whether it looks at a shopper's history at all."""
     return fitted.encoder.history_length > 0
-
-
-def _interval(differences: Values) -> tuple[float, float]:
-    """Between which the mean lies, 95 %, by bootstrap over the shoppers."""
-    rng, n = np.random.default_rng(0), len(differences)
-    means = [differences[rng.integers(0, n, n)].mean() for _ in range(RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)

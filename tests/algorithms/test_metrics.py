@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shop_recs.algorithms import metrics
-from shop_recs.algorithms.metrics import UNRANKED, ranking_metrics, target_ranks, top_lists
+from shop_recs.algorithms.metrics import (
+    UNRANKED,
+    bootstrap_interval,
+    ranking_metrics,
+    target_ranks,
+    top_lists,
+)
 
 Rows = npt.NDArray[np.int64]
 
@@ -194,3 +200,13 @@ def test_an_item_that_is_not_ranked_is_found_nowhere() -> None:
     ranks = target_ranks(scores, np.array([0]), np.array([1]))
     assert ranks.tolist() == [UNRANKED]
     assert ranking_metrics(ranks, np.array([0]), k=10)["recall@10"] == 0.0
+
+
+def test_the_bootstrap_interval_covers_the_true_mean_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    samples = rng.exponential(scale=2.0, size=(200, 80))
+    intervals = np.array([bootstrap_interval(sample, resamples=400, seed=7) for sample in samples])
+    covered = np.mean((intervals[:, 0] < 2.0) & (intervals[:, 1] > 2.0))
+    assert 0.88 < covered < 0.98  # 95 % but for the skew of so small samples
+    widths = intervals[:, 1] - intervals[:, 0]
+    assert np.mean(widths) == pytest.approx(2 * 1.96 * 2.0 / np.sqrt(80), rel=0.06)
