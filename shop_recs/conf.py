@@ -108,6 +108,10 @@ class Defaults:
         "popular": {"BACKEND": "shop_recs.algorithms.popular.Popular"},
         "als": {"BACKEND": "shop_recs.algorithms.als.ALS"},
         "sasrec": {"BACKEND": "shop_recs.algorithms.sasrec.SASRec"},
+        "bert4rec": {"BACKEND": "shop_recs.algorithms.bert4rec.BERT4Rec"},
+        "xlnet4rec": {"BACKEND": "shop_recs.algorithms.xlnet4rec.XLNet4Rec"},
+        "gru4rec": {"BACKEND": "shop_recs.algorithms.gru4rec.GRU4Rec"},
+        "caser": {"BACKEND": "shop_recs.algorithms.caser.Caser"},
     }
     """Name to `{"BACKEND": dotted path, "OPTIONS": {...}}`; None removes a default."""
 
@@ -134,6 +138,10 @@ class Defaults:
     popularity, beyond noise. `COVERAGE`: share of the products in the active version's lists that its lists
     must show. `INTERACTIONS`: share of the active version's interactions that it must have learnt from.
     `ONE_VISITOR`, `ONE_PRODUCT`: share of the interactions that one may make."""
+
+    FULL_TRAINING_EVERY: int = 7
+    """Every so many-th training of an algorithm starts afresh; those between start from what the active
+    version learned. 1: all start afresh."""
 
     SEED: int = 0
     """Seed of every training."""

@@ -98,6 +98,8 @@ class ALS(Recommender):
     ) -> FittedVectors:
         data = data.select(data.weights > 0)
         _require_enough(data)
+        if resume is not None and resume.state[VECTORS].shape[1] != self.factors:
+            resume = None
         iterations = self.iterations if resume is None else -(-self.iterations // 3)
         # The small systems here only lose by BLAS threads, and those of implicit fight with them.
         with threadpool_limits(1, user_api="blas"):
@@ -147,7 +149,7 @@ class ALS(Recommender):
             num_threads=self.threads,
             random_state=seed,
         )
-        if start is not None and start.state[VECTORS].shape[1] == self.factors:
+        if start is not None:
             model.item_factors = _started(start, n_items=data.n_items, seed=seed)
 
         def report(iteration: int, seconds: float, loss: float | None) -> None:

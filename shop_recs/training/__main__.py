@@ -28,7 +28,7 @@ def main() -> int:
     from shop_recs.training.lease import Lease
 
     connection.settings_dict["NAME"] = payload["database"]
-    return run(Lease(payload["version"], uuid.UUID(payload["lease"])))
+    return run(Lease(payload["version"], uuid.UUID(payload["lease"])), full=payload["full"])
 
 
 def _exit_with_the_parent() -> None:

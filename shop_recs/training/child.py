@@ -6,7 +6,7 @@ import enum
 import logging
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from shop_recs.algorithms.base import Cancelled, Earlier, Fitted, NotEnoughData, Recommender, TrainingData
 from shop_recs.conf import settings
@@ -33,13 +33,13 @@ class Ending(enum.IntEnum):
     SUPERSEDED = 5
 
 
-def run(lease: Lease) -> Ending:
-    """Train the version of a lease; what went wrong is written on it."""
+def run(lease: Lease, *, full: bool = False) -> Ending:
+    """Train the version of a lease, afresh where it says `full`; what went wrong is written on it."""
     try:
         version = ModelVersion.objects.get(pk=lease.version_id)
         timeline = Timeline(_seconds_of_the_last_run(version.algorithm))
         with Heartbeat(lease, timeline) as heartbeat:
-            _Run(lease, version, timeline, heartbeat).train()
+            _Run(lease, version, timeline, heartbeat, full=full).train()
     except (NotEnoughData, NotEnoughInteractions) as error:
         lease.fail(str(error))
         return Ending.NOT_ENOUGH_DATA
@@ -64,12 +64,17 @@ def _seconds_of_the_last_run(algorithm: str) -> dict[str, float]:
 class _Run:
     """One training under way: whatever it does, the lease and the progress go along."""
 
-    def __init__(self, lease: Lease, version: ModelVersion, timeline: Timeline, heartbeat: Heartbeat) -> None:
+    def __init__(
+        self, lease: Lease, version: ModelVersion, timeline: Timeline, heartbeat: Heartbeat, *, full: bool
+    ) -> None:
         self.lease = lease
+        self.version = version
         self.timeline = timeline
         self.heartbeat = heartbeat
         self.algorithm: Recommender = recommender(version.algorithm, version.options)
         self.gate = Gate(ModelVersion.objects.of(version.algorithm).served().first())
+        self.full = full
+        self.warm_starts = 0
 
     def train(self) -> None:
         read = dataset.read()
@@ -83,7 +88,8 @@ class _Run:
         fitted = self._fit("fitting on everything", read.data, resume=self._fit_and_judge(read))
         self.gate.look_at_lists(fitted, read.data)
         self._enter("storing")
-        self._write(info={**fitted.info, "seconds": self.timeline.seconds})
+        facts = {"warm_starts": self.warm_starts, "seconds": self.timeline.seconds}
+        self._write(info={**fitted.info, **facts})
         publish.store_and_publish(
             self.lease,
             fitted,
@@ -97,16 +103,34 @@ class _Run:
         """Fit on the log without its last part and write how well that foretells it; None where it cannot."""
         try:
             split = split_by_time(read.data, fraction=settings.HOLDOUT, seed=settings.SEED)
-            fitted = self._fit("fitting", split.train)
+            earlier = self.gate.earlier(read.product_keys, before=split.train.now)
+            fitted = self._fit("fitting", split.train, resume=self._start(earlier))
         except NotEnoughData as error:
             self._write(metrics={"split": {"cases": 0, "reason": str(error)}})
             return None
         self._enter("evaluating")
         figures = report.figures(fitted, split)
-        self.gate.compare(fitted, split, self.gate.earlier(read.product_keys, before=split.train.now))
-        judged.keep(self.lease.version_id, fitted, read.product_keys, until=split.train.now)
-        self._write(metrics={**figures, "gate": self.gate.figures})
+        self.gate.compare(fitted, split, earlier)
+        with transaction.atomic():
+            self.lease.write(metrics={**figures, "gate": self.gate.figures})
+            judged.keep(self.lease.version_id, fitted, read.product_keys, until=split.train.now)
+        connection.close()
         return fitted
+
+    def _start(self, earlier: Fitted | None) -> Fitted | None:
+        """What the fit that is judged starts from: the one by which the active version was judged.
+
+        What is served saw a part of what is to be foretold now; that one did not. Afresh is started where it
+        is time to, where the options have changed, and where somebody asks for it.
+        """
+        active = self.gate.active
+        if self.full or active is None or earlier is None or not earlier.state:
+            return None
+        warm_starts = active.info.get("warm_starts", 0) + 1
+        if active.options != self.version.options or warm_starts >= settings.FULL_TRAINING_EVERY:
+            return None
+        self.warm_starts = warm_starts
+        return earlier
 
     def _fit(self, phase: str, data: TrainingData, *, resume: Earlier | None = None) -> Fitted:
         self._enter(phase)

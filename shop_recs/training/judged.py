@@ -1,8 +1,9 @@
-"""Keeps the fit that a version was judged by, so that the next one can be judged beside it."""
+"""Keeps the fit that a version was judged by: the next one is judged beside it, and may start from it."""
 
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from shop_recs.algorithms import encoders
-from shop_recs.algorithms.base import Fitted, FittedNeighbours, FittedVectors
+from shop_recs.algorithms.base import ITEMS, Fitted, FittedNeighbours, FittedVectors
 from shop_recs.models import JudgedFit, ModelVersion
 
 logger = logging.getLogger(__name__)
 
 LARGEST_BYTES = 400_000_000
 """A row of PostgreSQL cannot be sent with much more; a larger fit is not kept."""
+
+STATE = "state."
+"""What the names of the arrays in `Fitted.state` begin with."""
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -54,7 +58,7 @@ def recall(version: ModelVersion, product_keys: Sequence[Any], *, before: float)
 
 
 def dumps(fitted: Fitted, product_keys: Sequence[Any]) -> bytes:
-    """What ranks in a fit, as bytes without pickle.
+    """What ranks in a fit and what another can start from, as bytes without pickle.
 
     Args:
         fitted: vectors or neighbours.
@@ -65,6 +69,8 @@ def dumps(fitted: Fitted, product_keys: Sequence[Any]) -> bytes:
         "known": fitted.known,
         "encoder_name": np.array(fitted.encoder.name),
         "encoder": np.frombuffer(fitted.encoder.dumps(), dtype=np.uint8),
+        "info": np.array(json.dumps(dict(fitted.info))),
+        **{STATE + name: array for name, array in fitted.state.items()},
     }
     if isinstance(fitted, FittedVectors):
         arrays["known_vectors"] = fitted.item_vectors[fitted.known]
@@ -90,11 +96,23 @@ def loads(content: bytes, product_keys: Sequence[Any]) -> Fitted:
     places = np.array([place_of.get(key, -1) for key in arrays["keys"].tolist()], dtype=np.int64)
     known = np.zeros(len(product_keys), dtype=np.bool_)
     known[places[arrays["known"] & (places >= 0)]] = True
-    encoder = encoders.load(str(arrays["encoder_name"]), arrays["encoder"].tobytes())
+    shared: dict[str, Any] = {
+        "known": known,
+        "encoder": encoders.load(str(arrays["encoder_name"]), arrays["encoder"].tobytes()),
+        "info": json.loads(str(arrays["info"])),
+        "state": _state(arrays, places),
+    }
     if "known_vectors" in arrays:
-        vectors = _vectors(arrays, places, n_items=len(product_keys))
-        return FittedVectors(known=known, encoder=encoder, item_vectors=vectors)
-    return FittedNeighbours(known=known, encoder=encoder, **_neighbours(arrays, places, len(product_keys)))
+        return FittedVectors(item_vectors=_vectors(arrays, places, n_items=len(product_keys)), **shared)
+    return FittedNeighbours(**_neighbours(arrays, places, len(product_keys)), **shared)
+
+
+def _state(arrays: Arrays, places: npt.NDArray[np.int64]) -> Arrays:
+    """What another fit can start from, items by their index of today, -1 for those that are gone."""
+    state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
+    if ITEMS in state:
+        state[ITEMS] = places[state[ITEMS]]
+    return state
 
 
 def _vectors(arrays: Arrays, places: npt.NDArray[np.int64], *, n_items: int) -> npt.NDArray[np.float32]:

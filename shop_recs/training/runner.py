@@ -37,13 +37,18 @@ DEATHS = 3
 
 
 def train(
-    algorithm: str, *, request: uuid.UUID | None = None, on_progress: OnProgress | None = None
+    algorithm: str,
+    *,
+    request: uuid.UUID | None = None,
+    full: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> ModelVersion:
     """Train and publish a version; blocks until it is served.
 
     Args:
         algorithm: a name in `SHOP_RECS["ALGORITHMS"]`.
         request: identifies who asks; asking again after success returns the same version.
+        full: start afresh instead of from what the active version learned.
         on_progress: called about twice a second with the version as it stands.
 
     Raises:
@@ -61,7 +66,7 @@ def train(
     lease = acquire(algorithm, token=request)
     error = "interrupted"
     try:
-        with _process(lease) as process:
+        with _process(lease, full=full) as process:
             code = _watch(process, lease, on_progress)
         error = _describe(code)
     finally:
@@ -82,7 +87,7 @@ def _answered(request: uuid.UUID) -> ModelVersion | None:
 
 
 @contextlib.contextmanager
-def _process(lease: Lease) -> Iterator[subprocess.Popen[bytes]]:
+def _process(lease: Lease, *, full: bool) -> Iterator[subprocess.Popen[bytes]]:
     """The training process; it does not outlive the block."""
     threads = str(settings.TRAINING_THREADS)
     environment = {
@@ -97,6 +102,7 @@ def _process(lease: Lease) -> Iterator[subprocess.Popen[bytes]]:
         "version": lease.version_id,
         "lease": str(lease.token),
         "database": connection.settings_dict["NAME"],
+        "full": full,
     }
     # Its standard input stays open: when that ends, the process knows that we are gone. A session of its own
     # keeps Ctrl-C for us, who end it in order.

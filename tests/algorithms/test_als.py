@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from shop_recs.algorithms.als import ALS
-from shop_recs.algorithms.base import TrainingData
+from shop_recs.algorithms.base import ITEMS, TrainingData
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from tests.algorithms.contract import history_of, tastes
 from tests.algorithms.logs import log_of, walks
@@ -98,7 +98,20 @@ def test_a_resumed_fit_stays_near_where_it_started() -> None:
 
 def test_a_fit_that_cannot_resume_starts_anew() -> None:
     other = ALS(**{**SMALL, "factors": 4}).fit(tastes())
-    assert ALS(**SMALL).fit(tastes(), resume=other).item_vectors.shape[1] == 8
+    resumed, fresh = ALS(**SMALL).fit(tastes(), resume=other), ALS(**SMALL).fit(tastes())
+    assert resumed.item_vectors.tobytes() == fresh.item_vectors.tobytes()
+
+
+def test_a_fit_starts_from_another_days_items_and_learns_those_new_since() -> None:
+    log = tastes()
+    part = ALS(**SMALL).fit(log.select(log.items >= 5))
+    state = {**part.state, ITEMS: np.where(part.state[ITEMS] == 39, -1, part.state[ITEMS])}
+    resumed = ALS(**SMALL).fit(log, resume=dataclasses.replace(part, state=state))
+    assert resumed.known.tolist() == [True] * 40 + [False] * 3
+    unit = resumed.item_vectors[:40] / np.linalg.norm(resumed.item_vectors[:40], axis=1, keepdims=True)
+    alike = unit @ unit.T - 2 * np.eye(40)
+    assert (alike.argmax(axis=1)[:5] // 10 == 0).all()
+    assert alike.argmax(axis=1)[39] // 10 == 3
 
 
 def test_interactions_without_weight_teach_nothing() -> None:

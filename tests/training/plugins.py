@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from shop_recs.algorithms.base import (
+    ITEMS,
     Earlier,
     FittedVectors,
     NotEnoughData,
@@ -48,7 +49,8 @@ class Counting(Recommender):
             item_vectors=vectors,
             known=counts > 0,
             encoder=ConstantEncoder(query),
-            info={"resumed": resume is not None},
+            info={"resumed": resume is not None, "fits": 1 + (resume.info["fits"] if resume else 0)},
+            state={ITEMS: np.flatnonzero(counts)},
         )
 
     def work(self, progress: Progress) -> None:

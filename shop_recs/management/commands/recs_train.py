@@ -25,6 +25,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("algorithm", nargs="*", help=f"one or more of: {', '.join(algorithm_names())}")
         parser.add_argument("--all", action="store_true", help="every configured algorithm")
+        parser.add_argument(
+            "--full", action="store_true", help="start afresh instead of from what the active version learned"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["all"] and options["algorithm"]:
@@ -32,16 +35,16 @@ class Command(BaseCommand):
         names = algorithm_names() if options["all"] else options["algorithm"]
         if not names:
             raise CommandError(f"Say what to train: --all, or one or more of {', '.join(algorithm_names())}.")
-        failures = [failure for name in names if (failure := self._train(name))]
+        failures = [failure for name in names if (failure := self._train(name, full=options["full"]))]
         if failures:
             refused = all(isinstance(failure, Refused) for failure in failures)
             raise CommandError("\n".join(map(str, failures)), returncode=EXIT_REFUSED if refused else 1)
 
-    def _train(self, algorithm: str) -> ShopRecsError | None:
+    def _train(self, algorithm: str, *, full: bool) -> ShopRecsError | None:
         """Train one algorithm; returns why it could not be, or nothing."""
         self._phase = ""
         try:
-            version = train(algorithm, on_progress=self._show)
+            version = train(algorithm, full=full, on_progress=self._show)
         except ShopRecsError as error:
             return error
         finally:
