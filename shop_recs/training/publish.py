@@ -12,12 +12,13 @@ import numpy as np
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from shop_recs.algorithms.base import Fitted, FittedVectors, NotEnoughData
+from shop_recs.algorithms.base import Fitted, FittedVectors
 from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish, Refused
 from shop_recs.models import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.registry import require_known
 from shop_recs.training import partitions
+from shop_recs.training.contents import contents_of
 from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
 
 logger = logging.getLogger(__name__)
@@ -47,9 +48,9 @@ def store_and_publish(
 
     Args:
         lease: the run whose version it is.
-        fitted: item vectors and encoder; only known items are stored.
+        fitted: vectors or neighbours, and the encoder; only known items are stored.
         product_keys: the key of each item index.
-        finds_similar: whether the cosine of two vectors means anything.
+        finds_similar: whether products like one another can be told by it.
         enter: told the phase that begins after storing: indexing, publishing.
         refusal: why the gate refuses the version; it is stored, but what was served before is served on.
 
@@ -57,26 +58,21 @@ def store_and_publish(
         NotEnoughData: no item is known.
         Superseded: the lease was lost; nothing is stored.
     """
-    if not isinstance(fitted, FittedVectors):
-        raise TypeError(f"only vectors can be stored, not {type(fitted).__name__}")
-    known = np.flatnonzero(fitted.known)
-    if not len(known):
-        raise NotEnoughData("not enough data: the fit gave no product a vector")
-    facts = {"unit_norm": fitted.unit_norm, "finds_similar": finds_similar}
+    contents = contents_of(fitted, product_keys)
     with transaction.atomic(durable=True):
-        lease.write(dimensions=fitted.item_vectors.shape[1], item_count=len(known), **facts)
-        partitions.create(lease.version_id)
+        lease.write(finds_similar=finds_similar, **contents.facts)
+        partitions.create(contents.parent, lease.version_id)
     with transaction.atomic(durable=True):
-        keys = [product_keys[item] for item in known.tolist()]
-        partitions.load(lease.version_id, keys, fitted.item_vectors[known])
+        partitions.load(contents.parent, lease.version_id, contents.rows)
         enter("indexing")
-        _index(lease.version_id, fitted, n_items=len(known), finds_similar=finds_similar)
+        if isinstance(fitted, FittedVectors):
+            _index(lease.version_id, fitted, finds_similar=finds_similar)
     enter("publishing")
     with transaction.atomic(durable=True):
         lease.write()
-        partitions.attach(lease.version_id)
+        partitions.attach(contents.parent, lease.version_id)
         _store_encoder(lease.version_id, fitted)
-    partitions.wait_for_readers()
+    partitions.wait_for_readers(contents.parent)
     _publish_stored(lease, refusal=refusal)
 
 
@@ -125,7 +121,7 @@ def _override(version: ModelVersion, *, note: str, by: str) -> None:
     """Write down who serves a refused version and why."""
     if not note:
         raise Refused(
-            f"The gate refused {version}: {version.refusal} Publish it all the same with a note that says why: "
+            f"The gate refused {version}: {version.refusal} To publish it all the same, say why: "
             f'manage.py recs_publish {version.pk} --override "…", or in the admin.'
         )
     version.override_note, version.overridden_by, version.overridden_at = note, by[:254], timezone.now()
@@ -183,9 +179,9 @@ def clean_up() -> CleanedUp:
     return CleanedUp(dead_runs, orphans)
 
 
-def _index(version_id: int, fitted: FittedVectors, *, n_items: int, finds_similar: bool) -> None:
+def _index(version_id: int, fitted: FittedVectors, *, finds_similar: bool) -> None:
     """Index many vectors for the ways they are ranked; a list that is the same for everybody is scanned."""
-    if n_items < settings.EXACT_BELOW:
+    if np.count_nonzero(fitted.known) < settings.EXACT_BELOW:
         return
     by_angle = finds_similar and not fitted.unit_norm
     by_inner_product = fitted.encoder.history_length > 0 or (finds_similar and fitted.unit_norm)

@@ -11,8 +11,9 @@ import numpy as np
 from shop_recs.algorithms.encoders import Encoder
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from shop_recs.models import ActiveModel, EncoderArtefact, ModelVersion
+from shop_recs.models import ActiveModel, EncoderArtefact, ItemVector, ModelVersion
 from shop_recs.training import partitions
+from shop_recs.training.contents import vector_rows
 
 OPERATORS = ("vector_ip_ops", "vector_cosine_ops")
 
@@ -37,11 +38,11 @@ def publish_vectors(
         finds_similar=finds_similar,
         unit_norm=unit_norm,
     )
-    partitions.create(version.pk)
-    partitions.load(version.pk, [product.pk for product in products], vectors)
+    partitions.create(ItemVector, version.pk)
+    partitions.load(ItemVector, version.pk, vector_rows([product.pk for product in products], vectors))
     if indexed:
         partitions.index(version.pk, dimensions=vectors.shape[1], operators=OPERATORS)
-    partitions.attach(version.pk)
+    partitions.attach(ItemVector, version.pk)
     content = (encoder or fold_in(vectors)).dumps()
     EncoderArtefact.objects.create(
         version=version,

@@ -15,8 +15,9 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from shop_recs.algorithms.base import FittedVectors
+from shop_recs.algorithms.base import Fitted, FittedNeighbours, FittedVectors
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
+from shop_recs.algorithms.encoders.recency import RecencyEncoder
 from shop_recs.conf import get_product_model
 from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
 from shop_recs.training import lease, partitions, publish
@@ -103,6 +104,7 @@ def store(
     *,
     dimensions: int = 4,
     finds_similar: bool = True,
+    refusal: str = "",
     **fitted: Any,
 ) -> ModelVersion:
     """Publish a version whose vectors say which it is: their last number is the version's id."""
@@ -116,12 +118,40 @@ def store(
         "encoder": ConstantEncoder(query),
         **fitted,
     }
+    return _published(held, FittedVectors(**learned), products, finds_similar=finds_similar, refusal=refusal)
+
+
+def store_neighbours(algorithm: str, products: Sequence[Any], **fitted: Any) -> ModelVersion:
+    """Publish a version in which the next two products are a product's neighbours, scored by its id."""
+    held = lease.acquire(algorithm)
+    n = len(products)
+    learned = {
+        "offsets": np.arange(0, 2 * n + 1, 2),
+        "neighbours": (np.repeat(np.arange(n), 2) + np.tile([1, 2], n)).astype(np.int32) % n,
+        "pair_scores": np.full(2 * n, held.version_id, dtype=np.float32),
+        "support": np.ones(2 * n, dtype=np.int32),
+        "known": np.ones(n, dtype=np.bool_),
+        "encoder": RecencyEncoder(np.ones(8, dtype=np.float32), half_life_days=30.0, history_length=50),
+        **fitted,
+    }
+    return _published(held, FittedNeighbours(**learned), products)
+
+
+def _published(
+    held: lease.Lease,
+    fitted: Fitted,
+    products: Sequence[Any],
+    *,
+    finds_similar: bool = True,
+    refusal: str = "",
+) -> ModelVersion:
     publish.store_and_publish(
         held,
-        FittedVectors(**learned),
+        fitted,
         [product.pk for product in products],
         finds_similar=finds_similar,
         enter=lambda phase: None,
+        refusal=refusal,
     )
     return ModelVersion.objects.get(pk=held.version_id)
 
@@ -140,6 +170,18 @@ def served(algorithm: str) -> tuple[set[int], set[float], int]:
     return {version for version, _ in rows}, said, len(rows)
 
 
+def served_neighbours(algorithm: str) -> tuple[set[int], set[float], int]:
+    """What a query over the served neighbours answers: versions, versions the scores name, number of rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT version_id, score FROM shop_recs_itemneighbour WHERE version_id ="
+            " (SELECT version_id FROM shop_recs_activemodel WHERE algorithm = %s)",
+            [algorithm],
+        )
+        rows = cursor.fetchall()
+    return {version for version, _ in rows}, {score for _, score in rows}, len(rows)
+
+
 def in_a_thread(work: Callable[[], Any]) -> Any:
     """What `work` returns, done over another database connection."""
 
@@ -153,12 +195,7 @@ def in_a_thread(work: Callable[[], Any]) -> Any:
         return pool.submit(done).result()
 
 
-def orphans() -> list[str]:
-    """Tables of vectors that are attached to no version that is ready."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE 'shop_recs_itemvector_v%%'"
-            " AND substring(relname from 23)::bigint NOT IN"
-            " (SELECT id FROM shop_recs_modelversion WHERE status = 'ready')"
-        )
-        return [name for (name,) in cursor.fetchall()]
+def orphans() -> set[int]:
+    """Versions that have a table of vectors or neighbours but are not ready."""
+    ready = ModelVersion.objects.ready().values_list("pk", flat=True)
+    return partitions.existing() - set(ready)

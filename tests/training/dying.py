@@ -34,13 +34,13 @@ class Fuse:
         return called
 
 
-def die(database, statements):
+def die(database, store, statements):
     """Publish, and end as `kill -9` does before the statement that is one too many."""
     import psycopg
     from django.db import connection
 
     from shop_recs.conf import get_product_model
-    from tests.training.conftest import store
+    from tests.training import conftest
 
     connection.settings_dict["NAME"] = database
     products = list(get_product_model()._default_manager.order_by("pk"))
@@ -48,22 +48,22 @@ def die(database, statements):
     psycopg.Cursor.copy = fuse.before(psycopg.Cursor.copy)
     connection.commit = fuse.before(connection.commit)
     with connection.execute_wrapper(fuse.before_statement):
-        store("als", products)
+        getattr(conftest, store)("als", products)
     os._exit(statements - fuse.left)
 
 
-def main(database):
+def main(database, store):
     import django
 
     django.setup()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            die(database, int(line))
+            die(database, store, int(line))
         _, status = os.waitpid(child, 0)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from shop_recs.models import EncoderArtefact, ModelVersion
 from shop_recs.training import publish
-from tests.training.conftest import orphans, served, store
+from tests.training.conftest import orphans, served, served_neighbours, store, store_neighbours
 
 PRODUCTS = 30
 NEVER = 10_000
@@ -25,10 +25,20 @@ def shop(committed, configure, make_product):
     return [make_product(f"Product {number}") for number in range(PRODUCTS)]
 
 
+@pytest.fixture(
+    params=[(store, served, PRODUCTS, 1), (store_neighbours, served_neighbours, 2 * PRODUCTS, 4)],
+    ids=["vectors", "neighbours"],
+)
+def kind(request):
+    """How a version is stored and asked for, how many rows it has, and every which statement is tried."""
+    return request.param
+
+
 @pytest.fixture
-def publish_and_die(shop):
+def publish_and_die(shop, kind):
     """Publish elsewhere, and die there before the statement of a number; returns the exit code."""
-    command = [sys.executable, "-m", "tests.training.dying", connection.settings_dict["NAME"]]
+    database, store = connection.settings_dict["NAME"], kind[0].__name__
+    command = [sys.executable, "-m", "tests.training.dying", database, store]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
         def ask(statement):
@@ -46,19 +56,20 @@ def the_next_run_comes():
     publish.clean_up()
 
 
-def test_a_publish_killed_at_any_statement_leaves_a_version_that_serves(shop, publish_and_die):
+def test_a_publish_killed_at_any_statement_leaves_a_version_that_serves(shop, kind, publish_and_die):
+    store, served, size, step = kind
     statements = publish_and_die(NEVER)
     assert statements > 20
-    for statement in range(statements):
+    for statement in range(0, statements, step):
         before = store("als", shop)
         assert publish_and_die(statement) == -signal.SIGKILL
         serving, named, rows = served("als")
         newest = ModelVersion.objects.first()
         assert serving in ({before.pk}, {newest.pk}), f"killed at statement {statement}"
-        assert (named, rows) == ({float(*serving)}, PRODUCTS), f"killed at statement {statement}"
+        assert (named, rows) == ({float(*serving)}, size), f"killed at statement {statement}"
         the_next_run_comes()
         assert served("als") == (serving, named, rows)
-        assert orphans() == []
+        assert orphans() == set()
         stored = EncoderArtefact.objects.values_list("version__status", flat=True)
         assert set(stored) == {ModelVersion.Status.READY}
         assert not ModelVersion.objects.training().exists()

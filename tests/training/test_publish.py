@@ -16,7 +16,7 @@ from shop_recs.algorithms import encoders
 from shop_recs.algorithms.base import NotEnoughData
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from shop_recs.exceptions import NothingToPublish, Superseded
+from shop_recs.exceptions import NothingToPublish, Refused, Superseded
 from shop_recs.models import ActiveModel, EncoderArtefact, ItemVector, ModelVersion
 from shop_recs.training import lease, partitions, publish
 from tests.training.conftest import in_a_thread, orphans, served, store
@@ -41,7 +41,7 @@ def indexes(version):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT indexdef FROM pg_indexes WHERE tablename = %s AND indexdef LIKE '%%hnsw%%'",
-            [partitions.table_of(version.pk)],
+            [partitions.table_of(ItemVector, version.pk)],
         )
         return [definition.split("USING ")[1] for (definition,) in cursor.fetchall()]
 
@@ -112,7 +112,8 @@ def test_many_scores_that_are_the_same_for_everybody_get_a_plain_index(shop, con
     assert indexes(version) == []
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT indexdef FROM pg_indexes WHERE tablename = %s", [partitions.table_of(version.pk)]
+            "SELECT indexdef FROM pg_indexes WHERE tablename = %s",
+            [partitions.table_of(ItemVector, version.pk)],
         )
         assert any("<#>" in definition for (definition,) in cursor.fetchall())
 
@@ -128,15 +129,15 @@ def test_a_ranking_of_a_pinned_version_uses_its_index(shop, configure):
             [version.pk],
         )
         plan = " ".join(line for (line,) in cursor.fetchall())
-    assert f"Index Scan using {partitions.table_of(version.pk)}_vector_idx" in plan
+    assert f"Index Scan using {partitions.table_of(ItemVector, version.pk)}_vector_idx" in plan
 
 
 def test_a_run_that_lost_its_lease_publishes_nothing(shop, monkeypatch):
     before = store("als", shop)
     load = partitions.load
 
-    def load_too_late(version_id, *columns):
-        load(version_id, *columns)
+    def load_too_late(parent, version_id, rows):
+        load(parent, version_id, rows)
         in_a_thread(lambda: ModelVersion.objects.filter(pk=version_id).update(status=Status.FAILED))
 
     monkeypatch.setattr(partitions, "load", load_too_late)
@@ -269,7 +270,7 @@ def test_cleaning_up_finds_dead_runs_and_tables_without_a_version(shop):
     alive = lease.acquire("als")
     found = publish.clean_up()
     assert (found.dead_runs, found.orphan_partitions) == ([dead.version_id], [gone_pk])
-    assert orphans() == []
+    assert orphans() == set()
     assert served("als")[0] == {ready.pk}
     assert alive.held().exists()
     failed = ModelVersion.objects.get(pk=dead.version_id)
@@ -280,3 +281,38 @@ def test_cleaning_up_a_second_time_finds_nothing(shop):
     store("als", shop)
     publish.clean_up()
     assert publish.clean_up() == publish.CleanedUp([], [])
+
+
+def test_a_refused_version_is_stored_and_what_was_served_is_served_on(shop):
+    before = store("als", shop)
+    refused = store("als", shop, refusal="Its log is a bot's.")
+    assert served("als") == ({before.pk}, {float(before.pk)}, 6)
+    assert (refused.status, refused.is_refused) == (Status.READY, True)
+    assert ItemVector.objects.filter(version=refused).count() == 6
+
+
+def test_a_refused_version_is_published_by_who_says_why(shop):
+    before, refused = store("als", shop), store("als", shop, refusal="Its log is a bot's.")
+    with pytest.raises(Refused, match=f"Its log is a bot's.*recs_publish {refused.pk} --override"):
+        publish.publish(refused)
+    assert served("als")[0] == {before.pk}
+    publish.publish(refused, override="the bot is a robot shopper", by="grace")
+    assert served("als")[0] == {refused.pk}
+    refused.refresh_from_db()
+    assert (refused.override_note, refused.overridden_by) == ("the bot is a robot shopper", "grace")
+    publish.publish(before)
+    publish.publish(refused)  # once said is enough
+    assert served("als")[0] == {refused.pk}
+
+
+def test_rolling_back_passes_over_what_was_refused(shop):
+    first = store("als", shop)
+    store("als", shop, refusal="Its log is a bot's.")
+    store("als", shop)
+    assert publish.rollback("als") == first
+
+
+def test_refused_versions_drive_out_each_other_alone(shop):
+    passed = [store("als", shop) for _ in range(3)]
+    refused = [store("als", shop, refusal="Its log is a bot's.") for _ in range(3)]
+    assert partitions.existing() == {*(version.pk for version in passed), refused[-1].pk}

@@ -1,4 +1,4 @@
-"""Readers while versions come, go and change places."""
+"""Readers while versions come, go and change places, of vectors and of neighbours."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from django.db import connection
 
 from shop_recs.training import publish
-from tests.training.conftest import served, store
+from tests.training.conftest import served, served_neighbours, store, store_neighbours
 
 READERS = 3
 FLIPS = 20
 
 
 class Readers:
-    """Threads that ask for the served vectors again and again, until the block ends."""
+    """Threads that ask for what is served again and again, until the block ends."""
 
-    def __init__(self, algorithm):
-        self.algorithm = algorithm
+    def __init__(self, ask):
+        self.ask = ask
         self.answers = []
         self.over = threading.Event()
         self.pool = ThreadPoolExecutor(READERS)
@@ -37,7 +37,7 @@ class Readers:
     def read(self):
         try:
             while not self.over.is_set():
-                self.answers.append(served(self.algorithm))
+                self.answers.append(self.ask())
         finally:
             connection.close()
 
@@ -47,27 +47,37 @@ def shop(committed, make_product):
     return [make_product(f"Product {number}") for number in range(50)]
 
 
-def assert_each_answer_is_of_one_version(answers):
+@pytest.fixture(
+    params=[(store, served, 50), (store_neighbours, served_neighbours, 100)], ids=["vectors", "neighbours"]
+)
+def kind(request):
+    """How a version is stored and asked for, and how many rows it has."""
+    return request.param
+
+
+def assert_each_answer_is_of_one_version(answers, size):
     assert len(answers) > FLIPS
     for versions, said, rows in answers:
         assert len(versions) == 1
         assert said == {float(version) for version in versions}
-        assert rows == 50
+        assert rows == size
 
 
-def test_readers_see_one_version_at_a_time_while_the_pointer_moves(shop):
-    versions = [store("als", shop), store("als", shop)]
-    with Readers("als") as readers:
+def test_readers_see_one_version_at_a_time_while_the_pointer_moves(shop, kind):
+    keep, ask, size = kind
+    versions = [keep("als", shop), keep("als", shop)]
+    with Readers(lambda: ask("als")) as readers:
         for flip in range(FLIPS):
             publish.publish(versions[flip % 2])
-    assert_each_answer_is_of_one_version(readers.answers)
+    assert_each_answer_is_of_one_version(readers.answers, size)
 
 
-def test_readers_see_one_version_at_a_time_while_versions_are_stored_and_dropped(shop, configure):
+def test_readers_see_one_version_at_a_time_while_versions_are_stored_and_dropped(shop, configure, kind):
+    keep, ask, size = kind
     configure(KEEP_VERSIONS=1, EXACT_BELOW=10)
-    store("als", shop)
-    with Readers("als") as readers:
+    keep("als", shop)
+    with Readers(lambda: ask("als")) as readers:
         for _ in range(FLIPS):
-            store("als", shop)
-    assert_each_answer_is_of_one_version(readers.answers)
+            keep("als", shop)
+    assert_each_answer_is_of_one_version(readers.answers, size)
     assert len({version for versions, _, _ in readers.answers for version in versions}) > 3

@@ -54,7 +54,7 @@ def running(phase="fitting"):
 
 
 def assert_nothing_is_left(before=None):
-    assert orphans() == []
+    assert orphans() == set()
     assert partitions.existing() == ({before.pk} if before else set())
     assert EncoderArtefact.objects.count() == (1 if before else 0)
     assert list(ActiveModel.objects.values_list("version", flat=True)) == ([before.pk] if before else [])

@@ -116,7 +116,7 @@ def test_a_cancelled_task_ends_soon_and_leaves_nothing(log, app, until):
     with pytest.raises(Superseded, match="cancelled"):
         answer.get(SECONDS)
     assert statuses() == [Status.FAILED]
-    assert orphans() == []
+    assert orphans() == set()
 
 
 def test_a_killed_training_process_fails_its_task(log, app, worker, until):
@@ -138,7 +138,7 @@ def test_a_task_whose_process_is_killed_runs_again(log, app, worker, until):
     assert answer.get(SECONDS).startswith("published")
     assert statuses() == [Status.FAILED, Status.READY]
     assert ModelVersion.objects.last().error == "died: no heartbeat for 2 seconds"
-    assert orphans() == []
+    assert orphans() == set()
 
 
 def test_a_message_that_redis_delivers_again_meanwhile_trains_once(log, tmp_path, until):
@@ -164,4 +164,4 @@ def test_what_a_killed_worker_began_another_one_finishes(log, tmp_path, until):
         with workers.worker(conf, settings=SETTINGS):
             assert answer.get(SECONDS).startswith("published")
     assert statuses() == [Status.FAILED, Status.READY]
-    assert orphans() == []
+    assert orphans() == set()
