@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,26 @@ METRICS = {
     "coverage": _("coverage"),
 }
 LENGTHS = (10, 20)
+MORE_METRICS = {
+    "precision": _("precision"),
+    "f1": _("F1"),
+    "map": _("MAP"),
+    "gini": _("Gini of exposure"),
+    "novelty": _("novelty, bits"),
+    "diversity": _("diversity of a list"),
+    "popularity_lift": _("popularity lift"),
+}
+RIGHT = ("ndcg", "recall", "hit_rate", "mrr", "precision", "f1", "map", "coverage")
+"""Of which more is better; the others describe."""
+GROUPS = {
+    "new": _("new: fewer than 5 interactions"),
+    "light": _("light: 5 to 19"),
+    "heavy": _("heavy: 20 or more"),
+}
+METRICS_OF_GROUPS = {
+    name: (METRICS | MORE_METRICS)[name]
+    for name in ("ndcg", "hit_rate", "coverage", "novelty", "diversity", "popularity_lift")
+}
 RIVALS = {"active": _("version active then"), "popular": _("popular")}
 
 
@@ -26,11 +47,13 @@ class Row:
 
     name: str
     values: list[float | None]
+    has_best: bool = True
 
     @property
     def cells(self) -> list[tuple[str, bool]]:
         """Each value as text, and whether it is the best of the row."""
-        best = max((value for value in self.values if value is not None), default=None)
+        values = self.values if self.has_best else []
+        best = max((value for value in values if value is not None), default=None)
         return [(decimal(value), value is not None and value == best) for value in self.values]
 
 
@@ -83,20 +106,62 @@ def comparison(
     metrics: dict[str, Any] | None, active: dict[str, Any] | None
 ) -> list[tuple[str | Promise, list[Row]]]:
     """The whole table, part by part; a part that was not measured is left out."""
-    return [(title, _rows(metrics, active, part)) for part, title in PARTS.items() if _has(metrics, part)]
+    return [
+        (title, _rows(metrics, active, part, METRICS, LENGTHS))
+        for part, title in PARTS.items()
+        if metric(metrics, "model", part, "ndcg@10") is not None
+    ]
 
 
-def _has(metrics: dict[str, Any] | None, part: str) -> bool:
-    return metric(metrics, "model", part, "ndcg@10") is not None
+def more(
+    metrics: dict[str, Any] | None, active: dict[str, Any] | None
+) -> list[tuple[str | Promise, list[Row]]]:
+    """The metrics that are not looked at every day, in the same form."""
+    return [
+        (title, _rows(metrics, active, part, MORE_METRICS, LENGTHS[:1]))
+        for part, title in PARTS.items()
+        if metric(metrics, "model", part, "gini@10") is not None
+    ]
 
 
-def _rows(metrics: dict[str, Any] | None, active: dict[str, Any] | None, part: str) -> list[Row]:
+def groups(
+    metrics: dict[str, Any] | None,
+) -> list[tuple[str | Promise, list[tuple[str | Promise, list[str]]]]]:
+    """Per part the groups of shoppers, each with how many were judged and `METRICS_OF_GROUPS`."""
+    measured = ((metrics or {}).get("model") or {}).get("groups") or {}
+    return [
+        (
+            title,
+            [
+                (name, _of_group(measured[part][group]))
+                for group, name in GROUPS.items()
+                if group in measured[part]
+            ],
+        )
+        for part, title in PARTS.items()
+        if part in measured
+    ]
+
+
+def _of_group(figures: dict[str, Any]) -> list[str]:
+    values = [decimal(figures.get(f"{key}@{LENGTHS[0]}")) for key in METRICS_OF_GROUPS]
+    return [str(figures["cases"]), *values]
+
+
+def _rows(
+    metrics: dict[str, Any] | None,
+    active: dict[str, Any] | None,
+    part: str,
+    names: Mapping[str, str | Promise],
+    lengths: Sequence[int],
+) -> list[Row]:
     sources = [(metrics, "model"), (active, "model"), (metrics, "popular"), (metrics, "history")]
     return [
         Row(
             f"{name} @ {length}",
             [metric(source, who, part, f"{key}@{length}") for source, who in sources],
+            has_best=key in RIGHT,
         )
-        for key, name in METRICS.items()
-        for length in LENGTHS
+        for key, name in names.items()
+        for length in lengths
     ]

@@ -83,8 +83,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("on the last part of the log"))
     def comparison(self, version: Any) -> SafeString:
-        table = quality.comparison(version.metrics, version.active_metrics)
-        return _fragment("comparison", table=table, is_active=version.active_id == version.pk)
+        return _fragment(
+            "comparison",
+            table=quality.comparison(version.metrics, version.active_metrics),
+            more=quality.more(version.metrics, version.active_metrics),
+            groups=quality.groups(version.metrics),
+            names_of_groups=quality.METRICS_OF_GROUPS.values(),
+            is_active=version.active_id == version.pk,
+        )
 
     @admin.display(description=_("refused because"))
     def refusal_text(self, version: ModelVersion) -> str:

@@ -8,7 +8,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from shop_recs.admin import quality
 from shop_recs.models import ActiveModel, ModelVersion
+from shop_recs.training.evaluation import GROUPS
 
 LIST = reverse("admin:shop_recs_modelversion_changelist")
 
@@ -90,6 +92,26 @@ def test_a_version_page_compares_every_metric(admin_client, active, make_version
     assert "<strong>0.2812</strong>" in cells.group(1)
     for shown in ("factors", "epochs", "cases"):
         assert shown in text
+
+
+def test_what_else_was_measured_is_folded_up(admin_client, make_version):
+    figures = {"ndcg@10": 0.25, "gini@10": 0.8125, "novelty@10": 9.5, "cases": 77}
+    groups = {"all": {"new": figures | {"ndcg@10": 0.0625}}}
+    version = make_version("als", metrics={"model": {"all": figures, "groups": groups}})
+    text = page(admin_client, detail(version))
+    folded = re.findall(r"<details.*?</details>", text, re.DOTALL)
+    assert len(folded) == 2
+    assert "Gini of exposure @ 10" in folded[0]
+    assert "<strong>" not in folded[0]  # nobody says whether novel lists are better
+    new = re.search(r"new: fewer than 5 interactions</th>(.*?)</tr>", folded[1], re.DOTALL)
+    assert new
+    assert re.findall(r"<td>(.*?)</td>", new.group(1)) == ["77", "0.0625", "-", "-", "9.5000", "-", "-"]
+
+
+def test_the_groups_of_the_admin_are_those_that_are_judged():
+    bounds = [[int(number) for number in re.findall(r"\d+", str(name))] for name in quality.GROUPS.values()]
+    assert list(quality.GROUPS) == list(GROUPS)
+    assert bounds == [[GROUPS["light"]], [GROUPS["light"], GROUPS["heavy"] - 1], [GROUPS["heavy"]]]
 
 
 def test_a_failed_version_says_why(admin_client, make_version):
