@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from shop_recs.algorithms.base import (
 )
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from shop_recs.algorithms.metrics import ranking_metrics, target_ranks
+from shop_recs.algorithms.spaces import Between, OneOf, Space
 from shop_recs.algorithms.splits import Split, split_by_time
 
 STEP_DECAYS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -67,6 +69,14 @@ class ALS(Recommender):
         history_length: how many of a visitor's last interactions are folded in.
         threads: of the fit; the vectors do not depend on it.
     """
+
+    space: ClassVar[Space] = {
+        "factors": Between(32, 256, log=True),
+        "alpha": Between(0.002, 0.2, log=True),
+        "regularization": Between(2.0, 200.0, log=True),
+        "fade": Between(0.8, 1.0),
+        "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
+    }
 
     factors: int = 128
     alpha: float = 0.02

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shop_recs.algorithms.encoders import Encoder, History
+from shop_recs.algorithms.spaces import Space
 
 SECONDS_PER_DAY = 86_400.0
 ITEMS = "items"
@@ -252,6 +253,9 @@ class Recommender(ABC):
 
     finds_similar: ClassVar[bool] = True
     """Whether the cosine of two item vectors means that the items are alike."""
+
+    space: ClassVar[Space] = {}
+    """Options worth searching, and between what; `recs_tune` does it."""
 
     @abstractmethod
     def fit(

@@ -20,6 +20,7 @@ from shop_recs.algorithms.base import (
     silent,
 )
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
+from shop_recs.algorithms.spaces import Between, Space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Popular(Recommender):
     """
 
     finds_similar: ClassVar[bool] = False
+    space: ClassVar[Space] = {"half_life_days": Between(0.5, 180.0, log=True)}
 
     half_life_days: float = 30.0
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from shop_recs.algorithms.base import TrainingData, require_positive
 from shop_recs.algorithms.sequence.device import DEVICES, PRECISIONS
+from shop_recs.algorithms.spaces import Between, OneOf, Space
 
 LOSSES = ("auto", "softmax", "sampled", "gbce")
 FULL_SOFTMAX_ITEMS = 20_000
@@ -37,6 +39,14 @@ class SequenceOptions:
         precision: `float32`, `bfloat16` for large products, or `auto`: what this machine is faster in.
         device: `cpu`, `cuda`, or `auto`: a GPU where there is one.
     """
+
+    space: ClassVar[Space] = {
+        "dimensions": OneOf((32, 64, 96, 128)),
+        "dropout": OneOf((None, 0.1, 0.2, 0.3, 0.4, 0.5)),
+        "history_length": OneOf((None, 20, 50, 100, 200)),
+        "learning_rate": Between(1e-3, 2e-2, log=True),
+        "scale": Between(8.0, 24.0),
+    }
 
     dimensions: int = 64
     history_length: int | None = None
