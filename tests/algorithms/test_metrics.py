@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from shop_recs.algorithms.metrics import (
 )
 
 Rows = npt.NDArray[np.int64]
+ROOT = Path(__file__).parent.parent.parent
 
 
 @st.composite
@@ -210,3 +214,15 @@ def test_the_bootstrap_interval_covers_the_true_mean_as_often_as_it_says():
     assert 0.88 < covered < 0.98  # 95 % but for the skew of so small samples
     widths = intervals[:, 1] - intervals[:, 0]
     assert np.mean(widths) == pytest.approx(2 * 1.96 * 2.0 / np.sqrt(80), rel=0.06)
+
+
+def test_two_libraries_of_metrics_agree() -> None:
+    python = ROOT / ".bench" / "metrics" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("ranx and ir-measures have an environment of their own; see benchmarks/oracles.py")
+    command = [python, "-W", "ignore", "-m", "benchmarks.oracles", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    differences: dict[str, dict[str, float]] = json.loads(done.stdout)
+    assert set(differences["ranx"]) == {"ndcg", "precision", "recall", "f1", "hit_rate", "map", "mrr"}
+    assert set(differences["ir-measures"]) == set(differences["ranx"]) - {"f1"}
+    assert max(max(of_library.values()) for of_library in differences.values()) < 1e-12
