@@ -1,5 +1,6 @@
 """The tables; one file per concern."""
 
+from shop_recs.models.checkpoints import TrainingCheckpoint
 from shop_recs.models.imports import ImportCheckpoint
 from shop_recs.models.interactions import (
     KIND_NAMES,
@@ -29,6 +30,7 @@ __all__ = [
     "Kind",
     "ModelVersion",
     "Purchase",
+    "TrainingCheckpoint",
     "View",
     "Visitor",
 ]
