@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS, WARM_UP_PART = 200, 0.1
 """The learning rate rises for so many steps, or for this part of the training if that is shorter."""
-AVERAGE_DECAY = 0.99
+BETAS = (0.9, 0.98)
+AVERAGE_DECAY, AVERAGE_EVERY, FIRST_STEPS = 0.99, 4, 100
+"""The averaged weights keep so much of themselves a step; after the first steps, they move every few of them."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 64, 128
 """A small log is cut into smaller batches, so that an epoch still has a number of steps."""
 POPULARITY_POWER = 0.5
@@ -74,9 +76,9 @@ class Trainer:
         self.epochs, self.rng, self.progress = epochs, rng, progress
         # The mean of the last weights is as good now as a lower learning rate would make them later.
         self.averaged = copy.deepcopy(model)
-        self.optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), fused=True)
         self.loss = options.loss_for(model.n_items)
         self.sampler = self._sampler()
+        self.optimizers = self._optimizers()
         self.steps = self.seen = 0
         self.targets = len(sequences)
         self.tokens = min(options.batch_tokens, max(SMALLEST_BATCH, self.targets // STEPS_PER_EPOCH))
@@ -117,16 +119,19 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         self.steps += 1
         self.seen += len(batch.rows)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.options.learning_rate * self._rate()
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
+            optimizer.zero_grad()
         torch.autograd.backward(self._loss(batch))
-        self.optimizer.step()
-        self._average()
+        for optimizer in self.optimizers:
+            optimizer.step()
+        every = 1 if self.steps < FIRST_STEPS else AVERAGE_EVERY
+        if self.steps % every == 0:
+            self._average(every)
 
     @torch.no_grad()
-    def _average(self) -> None:
-        part = max(1.0 - AVERAGE_DECAY, 9.0 / (9.0 + self.steps))
+    def _average(self, every: int) -> None:
+        part = max(1.0 - AVERAGE_DECAY**every, 9.0 * every / (9.0 * every + self.steps))
         torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), part)
 
     def _rate(self) -> float:
@@ -148,6 +153,18 @@ class Trainer:
             loss = softmax_loss(*columns, scale=scale, dtype=self.precision)
         # A batch may be all of a kind that counts for nothing.
         return loss / weights.sum().clamp(min=SMALLEST_WEIGHT)
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """One of all weights; where few items occur in a step, another of their rows alone."""
+        items = self.model.items
+        items.sparse = self.sampler is not None
+        rest = [
+            weight for weight in self.model.parameters() if not items.sparse or weight is not items.weight
+        ]
+        optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, betas=BETAS, fused=True)]
+        if items.sparse:
+            optimizers.append(torch.optim.SparseAdam([items.weight], betas=BETAS))
+        return optimizers
 
     def _sampler(self) -> Sampler | None:
         """What draws the candidates; None where all items are candidates."""
