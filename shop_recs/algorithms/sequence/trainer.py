@@ -28,7 +28,7 @@ WARM_UP_STEPS, WARM_UP_PART = 200, 0.1
 """The learning rate rises for so many steps, or for this part of the training if that is shorter."""
 BETAS = (0.9, 0.98)
 AVERAGE_DECAY, AVERAGE_EVERY, FIRST_STEPS = 0.99, 4, 100
-"""The averaged weights keep so much of themselves a step; after the first steps, they move every few of them."""
+"""The averaged weights keep so much of themselves a step; after the first, they move every few steps."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 64, 128
 """A small log is cut into smaller batches, so that an epoch still has a number of steps."""
 POPULARITY_POWER = 0.5
