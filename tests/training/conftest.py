@@ -24,7 +24,7 @@ from shop_recs.training import lease, partitions, publish
 
 PLUGINS = {
     name.lower(): {"BACKEND": f"tests.training.plugins.{name}"}
-    for name in ("Counting", "Slow", "Deaf", "Failing", "Killed", "Choosy")
+    for name in ("Counting", "Slow", "Deaf", "Failing", "Killed", "Choosy", "Diverging")
 }
 TASTES = 2
 PRODUCTS = 24

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -101,3 +102,20 @@ class Choosy(Counting):
 
     def work(self, progress: Progress) -> None:
         raise NotEnoughData("not enough data: have 1 sequence, need 1000")
+
+
+class Diverging(Counting):
+    """Ends with numbers that are none."""
+
+    def fit(
+        self,
+        data: TrainingData,
+        *,
+        seed: int = 0,
+        progress: Progress = silent,
+        resume: Earlier | None = None,
+    ) -> FittedVectors:
+        fitted = super().fit(data, seed=seed, progress=progress, resume=resume)
+        vectors = fitted.item_vectors.copy()
+        vectors[np.flatnonzero(fitted.known)[0]] = np.nan
+        return replace(fitted, item_vectors=vectors)
