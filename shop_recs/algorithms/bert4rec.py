@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shop_recs.algorithms.sequence.batches import Batch, Rows
-from shop_recs.algorithms.sequence.objectives import Objective, at, rows_with_query, with_query
+from shop_recs.algorithms.sequence.objectives import Objective, at, cut_short, rows_with_query, with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
 
@@ -41,10 +41,12 @@ class MaskedEvents(Objective):
 
     def __init__(self, network: Transformer, *, dimensions: int, masked: float) -> None:
         super().__init__()
+        network.pass_on()
         self.network, self.masked = network, masked
         self.mask = nn.Parameter(torch.randn(dimensions))
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
+        batch, following = cut_short(batch, following)
         hidden = (torch.rand(x.shape[:2], device=x.device) < self.masked) & batch.valid
         x, end = with_query(torch.where(hidden[..., None], self.mask, x), batch.lengths, self.mask)
         asked = functional.pad(hidden, (0, 1)) | end

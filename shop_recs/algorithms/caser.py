@@ -46,7 +46,7 @@ class Caser(SequenceRecommender):
 
 
 class Filters(nn.Module):
-    """Horizontal filters, the strongest answer of each, and vertical ones, for all windows at once."""
+    """Horizontal filters, the strongest answer of each, and vertical ones, added to the last event."""
 
     def __init__(
         self, *, dimensions: int, window: int, horizontal: int, vertical: int, dropout: float
@@ -66,7 +66,7 @@ class Filters(nn.Module):
         before = torch.cat([nothing, x], dim=1)  # (B, L + window - 1, d)
         found = [self._most(filters, before.transpose(1, 2)) for filters in self.horizontal]
         sums = self.vertical(before[:, None]).transpose(1, 2).flatten(2)  # (B, L, vertical * d)
-        out: Tensor = self.outward(self.dropout(torch.cat([*found, sums], dim=2)))
+        out: Tensor = x + self.outward(self.dropout(torch.cat([*found, sums], dim=2)))
         return out
 
     def _most(self, filters: nn.Module, columns: Tensor) -> Tensor:

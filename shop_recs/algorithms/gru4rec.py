@@ -39,7 +39,7 @@ class GRU4Rec(SequenceRecommender):
 
 
 class Recurrence(nn.Module):
-    """GRU layers, and what they remember as a vector among the items."""
+    """GRU layers; what they remember is added to the last event, so that they learn only the way from it."""
 
     def __init__(self, *, dimensions: int, layers: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -51,5 +51,5 @@ class Recurrence(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(B, L, d)` what is remembered after each event of `x` `(B, L, d)`."""
         remembered, _ = self.units(x)  # (B, L, hidden)
-        out: Tensor = self.outward(self.dropout(remembered))
+        out: Tensor = x + self.outward(self.dropout(remembered))
         return out

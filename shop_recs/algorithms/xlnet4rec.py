@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shop_recs.algorithms.sequence.batches import Batch, Rows
-from shop_recs.algorithms.sequence.objectives import Objective, at, rows_with_query, with_query
+from shop_recs.algorithms.sequence.objectives import Objective, at, cut_short, rows_with_query, with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
 
@@ -35,10 +35,12 @@ class Permutation(Objective):
 
     def __init__(self, network: Transformer, *, dimensions: int) -> None:
         super().__init__()
+        network.pass_on()
         self.network = network
         self.mask = nn.Parameter(torch.randn(dimensions))
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
+        batch, following = cut_short(batch, following)
         length = x.shape[1]
         order = _random_order(batch.valid)
         queries, end = with_query(self.mask.expand_as(x), batch.lengths, self.mask)

@@ -10,16 +10,22 @@ from shop_recs.algorithms.base import Recommender
 from shop_recs.registry import algorithm_names, recommender
 from tests.algorithms.contract import AlgorithmContract
 
+SEQUENCE: dict[str, Any] = {
+    "dimensions": 16,
+    "max_epochs": 10,
+    "learning_rate": 1e-2,
+    "batch_tokens": 256,
+    "history_length": 20,
+    "dropout": 0.2,
+}
 QUICK: dict[str, dict[str, Any]] = {
     "popular": {},
     "als": {"factors": 16, "alpha": 0.5, "regularization": 1.0},
-    "sasrec": {
-        "dimensions": 16,
-        "max_epochs": 6,
-        "learning_rate": 1e-2,
-        "batch_tokens": 256,
-        "history_length": 20,
-    },
+    "sasrec": SEQUENCE,
+    "bert4rec": SEQUENCE,
+    "xlnet4rec": SEQUENCE,
+    "gru4rec": SEQUENCE,
+    "caser": SEQUENCE,
 }
 
 
@@ -43,7 +49,7 @@ class TestALS(AlgorithmContract):
 
 
 @pytest.mark.training
-class TestSASRec(AlgorithmContract):
-    @pytest.fixture
-    def algorithm(self) -> Recommender:
-        return recommender("sasrec", QUICK["sasrec"])
+class TestSequenceFamily(AlgorithmContract):
+    @pytest.fixture(params=[name for name, options in QUICK.items() if options is SEQUENCE])
+    def algorithm(self, request: pytest.FixtureRequest) -> Recommender:
+        return recommender(request.param, QUICK[request.param])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -59,6 +60,14 @@ class NextEvent(Objective):
 def at(states: Tensor, places: Tensor) -> Tensor:
     """`(B, d)` the state at one place `(B,)` of each row of `states` `(B, L, d)`."""
     return states.gather(1, places[:, None, None].expand(-1, 1, states.shape[2])).squeeze(1)
+
+
+def cut_short(batch: Batch, following: Rows) -> tuple[Batch, Rows]:
+    """The windows cut after a random event each, so that short histories are learned as well."""
+    drawn = 1 + (torch.rand(len(batch.lengths), device=batch.lengths.device) * batch.lengths).long()
+    shorter = replace(batch, lengths=drawn.minimum(batch.lengths))
+    kept = shorter.valid[batch.valid].cpu().numpy()
+    return replace(shorter, rows=batch.rows[kept]), following[kept]
 
 
 def with_query(x: Tensor, lengths: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
