@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
@@ -110,6 +110,16 @@ class TrainingData:
             weights=self.weights[rows] * np.float32(decay_undone),
             now=now,
         )
+
+
+class Checkpoints(Protocol):
+    """Keeps how far a fit is, for the case that its process dies."""
+
+    def load(self) -> bytes | None:
+        """What the last fit left that learned from the same and was not finished."""
+
+    def save(self, content: Callable[[], bytes]) -> None:
+        """Keep what `content` makes; it is called at most about once a minute."""
 
 
 class Earlier(Protocol):
@@ -253,6 +263,9 @@ class Recommender(ABC):
 
     finds_similar: ClassVar[bool] = True
     """Whether the cosine of two item vectors means that the items are alike."""
+
+    keeps_checkpoints: ClassVar[bool] = False
+    """Whether `fit` takes one argument more, `checkpoints: Checkpoints | None = None`."""
 
     space: ClassVar[Space] = {}
     """Options worth searching, and between what; `recs_tune` does it."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from shop_recs.algorithms.base import (
+    Checkpoints,
     Earlier,
     FittedVectors,
     Floats,
@@ -42,6 +44,8 @@ class SequenceRecommender(SequenceOptions, Recommender):
     Item vectors and queries have unit length (a cosine softmax), so one index serves both placements.
     """
 
+    keeps_checkpoints: ClassVar[bool] = True
+
     @abstractmethod
     def objective(self, *, length: int, dropout: float) -> Objective:
         """A new network and what it is asked, for histories of at most `length` events."""
@@ -53,6 +57,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         seed: int = 0,
         progress: Progress = silent,
         resume: Earlier | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> FittedVectors:
         """Learn from `data`, stopping early by a sample of last events that is held back.
 
@@ -71,7 +76,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         # Forked, so that a fit does not disturb its caller's random numbers.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return self._fit(data, sequences, np.random.default_rng(seed), progress, resume)
+            return self._fit(data, sequences, np.random.default_rng(seed), progress, resume, checkpoints)
 
     def _fit(
         self,
@@ -80,6 +85,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         rng: np.random.Generator,
         progress: Progress,
         resume: Earlier | None,
+        checkpoints: Checkpoints | None,
     ) -> FittedVectors:
         length, dropout = self.length_for(data), self.dropout_for(data)
         codes = codes_of(data)
@@ -99,7 +105,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         trainer = Trainer(
             model, sequences, options=self, length=length, epochs=epochs, rng=rng, progress=progress
         )
-        outcome = trainer.run(held_out)
+        outcome = trainer.run(held_out, checkpoints)
         progress("export", 0.0)
         vectors, known = _item_vectors(model, sequences.vocabulary, codes)
         return FittedVectors(

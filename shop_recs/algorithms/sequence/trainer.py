@@ -7,15 +7,17 @@ import logging
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from shop_recs.algorithms.base import Progress
+from shop_recs.algorithms.base import Checkpoints, Progress
 from shop_recs.algorithms.sequence.batches import Batch, Sequences, batches
 from shop_recs.algorithms.sequence.candidates import Sampler
+from shop_recs.algorithms.sequence.checkpoints import dumps, restore
 from shop_recs.algorithms.sequence.device import device_for, precision_for
 from shop_recs.algorithms.sequence.losses import Candidates, gbce_loss, softmax_loss
 from shop_recs.algorithms.sequence.model import SequenceModel
@@ -79,30 +81,38 @@ class Trainer:
         self.loss = options.loss_for(model.n_items)
         self.sampler = self._sampler()
         self.optimizers = self._optimizers()
-        self.steps = self.seen = 0
+        self.steps = self.seen = self.epoch = 0
+        self.best, self.weights = Outcome(0), self.averaged.state_dict()
         self.targets = len(sequences)
         self.tokens = min(options.batch_tokens, max(SMALLEST_BATCH, self.targets // STEPS_PER_EPOCH))
 
-    def run(self, held_out: HeldOut | None) -> Outcome:
+    def run(self, held_out: HeldOut | None, checkpoints: Checkpoints | None = None) -> Outcome:
         """Train until the held-back events are foreseen no better, and give the model its best weights.
 
-        Without held-back events all epochs are run and the last weights kept.
+        Without held-back events all epochs are run and the last weights kept. What a checkpoint holds is not
+        learned again; the result is the same.
         """
-        best, foreseen, weights = 0, None, self.averaged.state_dict()
         started = time.monotonic()
-        for epoch in range(1, self.epochs + 1):
+        if checkpoints is not None and (content := checkpoints.load()) is not None:
+            restore(self, content)
+        while self.epoch < self.epochs and self.epoch - self.best.epochs < self.options.patience:
             self._epoch()
-            score = None if held_out is None else ndcg(self.averaged, held_out, length=self.length)
-            logger.info("epoch %d of %d: validation NDCG@10 %s", epoch, self.epochs, score)
-            if score is None or foreseen is None or score > foreseen:
-                best, foreseen, weights = epoch, score, copy.deepcopy(self.averaged.state_dict())
-            elif epoch - best >= self.options.patience:
-                break
+            self._judge(held_out)
+            if checkpoints is not None:
+                checkpoints.save(partial(dumps, self))
             if self._minutes_over(started):
                 break
-        self.model.load_state_dict(weights)
+        self.model.load_state_dict(self.weights)
         self.model.to("cpu")
-        return Outcome(best, foreseen)
+        return self.best
+
+    def _judge(self, held_out: HeldOut | None) -> None:
+        """Keep the weights if they are the best so far."""
+        self.epoch += 1
+        score = None if held_out is None else ndcg(self.averaged, held_out, length=self.length)
+        logger.info("epoch %d of %d: validation NDCG@10 %s", self.epoch, self.epochs, score)
+        if score is None or self.best.ndcg is None or score > self.best.ndcg:
+            self.best, self.weights = Outcome(self.epoch, score), copy.deepcopy(self.averaged.state_dict())
 
     def _epoch(self) -> None:
         self.model.train()

@@ -1,0 +1,82 @@
+"""A training under way as bytes, from which it goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from shop_recs.algorithms.sequence.trainer import Trainer
+
+Tensors = dict[str, Tensor]
+
+FACTS, RANDOM = "facts", "random"
+"""Names that no tensor of a model has: they all have a dot."""
+
+
+def dumps(trainer: Trainer) -> bytes:
+    """All that the next epoch depends on, in the format of safetensors."""
+    tensors = _prefixed("model", trainer.model.state_dict())
+    tensors |= _prefixed("averaged", trainer.averaged.state_dict())
+    if trainer.best.epochs != trainer.epoch:
+        tensors |= _prefixed("best", trainer.weights)
+    counts: dict[str, int] = {}
+    for place, optimizer in enumerate(trainer.optimizers):
+        for weight, values in optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                kept: dict[str, Any] = tensors if isinstance(value, Tensor) else counts
+                kept[f"optimizer{place}.{weight}.{name}"] = value
+    facts = {
+        "epoch": trainer.epoch,
+        "steps": trainer.steps,
+        "seen": trainer.seen,
+        "best": [trainer.best.epochs, trainer.best.ndcg],
+        "counts": counts,
+        "random": trainer.rng.bit_generator.state,
+    }
+    tensors[FACTS] = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
+    tensors[RANDOM] = torch.get_rng_state()
+    return save({name: tensor.contiguous() for name, tensor in tensors.items()})
+
+
+def restore(trainer: Trainer, content: bytes) -> None:
+    """Go on from what `dumps` returned, unless it is of another network: then nothing changes."""
+    tensors = load(content)
+    model = _of("model", tensors)
+    if _shapes(model) != _shapes(trainer.model.state_dict()):
+        return
+    facts = json.loads(tensors[FACTS].numpy().tobytes())
+    trainer.model.load_state_dict(model)
+    trainer.averaged.load_state_dict(_of("averaged", tensors))
+    trainer.weights = _of("best", tensors) or _of("averaged", tensors)
+    for place, optimizer in enumerate(trainer.optimizers):
+        values = _of(f"optimizer{place}", tensors) | _of(f"optimizer{place}", facts["counts"])
+        state: dict[int, dict[str, Any]] = {}
+        for name, value in values.items():
+            weight, _, what = name.partition(".")
+            state.setdefault(int(weight), {})[what] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    trainer.epoch, trainer.steps, trainer.seen = (facts[name] for name in ("epoch", "steps", "seen"))
+    epochs, ndcg = facts["best"]
+    trainer.best = replace(trainer.best, epochs=epochs, ndcg=ndcg)
+    trainer.rng.bit_generator.state = facts["random"]
+    torch.set_rng_state(tensors[RANDOM])
+
+
+def _prefixed(what: str, tensors: Tensors) -> Tensors:
+    return {f"{what}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def _of(what: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values whose names begin with `what`, by the rest of their names."""
+    begin = f"{what}."
+    return {name.removeprefix(begin): value for name, value in values.items() if name.startswith(begin)}
+
+
+def _shapes(tensors: Tensors) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
