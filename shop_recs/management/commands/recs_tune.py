@@ -43,13 +43,13 @@ class Command(BaseCommand):
             "--storage",
             type=Path,
             metavar="FILE",
-            help="what keeps the trials; default: recs_tune_ALGORITHM.log in the current folder",
+            help="what keeps the trials; default: tune-ALGORITHM.log in the current folder",
         )
         parser.add_argument("--fresh", action="store_true", help="forget the trials that the file keeps")
 
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["algorithm"]
-        journal = options["storage"] or Path(f"recs_tune_{name}.log")
+        journal = options["storage"] or Path(f"tune-{name}.log")
         try:
             require_known(name)
             if options["fresh"]:
