@@ -64,7 +64,7 @@ def dumps(fitted: Fitted, product_keys: Sequence[Any]) -> bytes:
         fitted: vectors or neighbours.
         product_keys: the key of each item index.
     """
-    arrays: Arrays = {
+    arrays: dict[str, Any] = {
         "keys": np.array([str(key).encode() for key in product_keys]),
         "known": fitted.known,
         "encoder_name": np.array(fitted.encoder.name),

@@ -19,6 +19,7 @@ from django.utils import timezone
 from shop_recs.exceptions import (
     AlreadyRunning,
     NotEnoughInteractions,
+    Refused,
     Superseded,
     TrainingFailed,
     UnknownAlgorithm,
@@ -255,6 +256,15 @@ def test_a_cancelled_request_does_not_begin_again(log, plugins):
     ModelVersion.objects.create(algorithm="counting", lease=request, **cancelled)
     with pytest.raises(Superseded, match="cancelled"):
         runner.train("counting", request=request)
+
+
+def test_a_request_that_was_refused_does_not_train_again(log, plugins):
+    request = uuid.uuid4()
+    ready = {"status": Status.READY, "refusal": "Its log is a bot's."}
+    ModelVersion.objects.create(algorithm="counting", lease=request, **ready)
+    with pytest.raises(Refused, match="trained but not published: Its log is a bot's"):
+        runner.train("counting", request=request)
+    assert ModelVersion.objects.count() == 1
 
 
 def test_a_request_that_failed_three_times_is_given_up(log, plugins):
