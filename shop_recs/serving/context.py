@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -17,6 +15,7 @@ from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving import encoding
+from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.tracking.identity import Shopper
 
 HISTORY_LENGTH = 100
@@ -35,55 +34,6 @@ class Event(NamedTuple):
     kind: int
     age: float
     title: str | None
-
-
-@dataclass(frozen=True)
-class ActiveVersion:
-    """A version as its pointer showed it, and the vectors that it has for the events.
-
-    Attributes:
-        merit: NDCG@10 of its evaluation among products new to the shopper, or None without one.
-        sha256: checksum of its encoder, or None where that is missing.
-        packed: for each of the vectors the place of its event in 2 bytes, then what `vector_send` writes.
-    """
-
-    id: int
-    algorithm: str
-    dimensions: int
-    item_count: int
-    unit_norm: bool
-    finds_similar: bool
-    merit: float | None
-    sha256: str | None
-    packed: bytes
-
-    @cached_property
-    def places(self) -> npt.NDArray[np.int16]:
-        """`(k,)` int16: which event each of the vectors belongs to, ascending."""
-        return self._rows["place"].astype(np.int16)
-
-    @cached_property
-    def vectors(self) -> npt.NDArray[np.float32]:
-        """`(k, dimensions)` float32.
-
-        Raises:
-            ValueError: the stored vectors have another number of dimensions than the version says.
-        """
-        return self._rows["vector"].astype(np.float32)
-
-    @cached_property
-    def units(self) -> npt.NDArray[np.float32]:
-        """`vectors` at length 1."""
-        units: npt.NDArray[np.float32] = self.vectors / np.linalg.norm(self.vectors, axis=1, keepdims=True)
-        return units
-
-    @cached_property
-    def _rows(self) -> npt.NDArray[Any]:
-        row = [("place", ">i2"), ("header", ">i2", 2), ("vector", ">f4", self.dimensions)]
-        rows = np.frombuffer(self.packed, dtype=np.dtype(row))
-        if (rows["header"][:, 0] != self.dimensions).any():
-            raise ValueError(f"its vectors do not have {self.dimensions} dimensions")
-        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +55,7 @@ class Context:
         return list(islice(dict.fromkeys(latest_first), count))
 
     def history(self, version: ActiveVersion) -> History:
-        """The events whose products have a vector in `version`, as its encoder wants them.
+        """The events whose products `version` knows, as its encoder wants them.
 
         Raises:
             ValueError: the stored vectors have another number of dimensions than the version says.
@@ -118,7 +68,7 @@ class Context:
         )
 
     def events_in(self, version: ActiveVersion) -> list[Event]:
-        """The events whose products have a vector in `version`, oldest first."""
+        """The events whose products `version` knows, oldest first."""
         return [self.events[place] for place in version.places]
 
 
@@ -149,8 +99,8 @@ _TITLE = "(SELECT {title} FROM {table} AS product WHERE product.{key} = recent.p
 
 # One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
 # vectors as bytes, which numpy reads without parsing text; those of one dimension say nothing about an event.
-# An encoder comes only where this process does not hold it yet. All comes from one snapshot, so a publish
-# cannot mix versions.
+# Neighbours come in the order in which `NeighbourScore` looks them up. An encoder comes only where this
+# process does not hold it yet. All comes from one snapshot, so a publish cannot mix versions.
 _CONTEXT = """
     WITH event AS MATERIALIZED (
         SELECT recent.product_id, recent.kind, {title} AS title,
@@ -165,19 +115,29 @@ _CONTEXT = """
         FROM event
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
-           version.id, version.algorithm, version.dimensions, version.item_count, version.unit_norm,
-           version.finds_similar, (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
-           coalesce((
+           version.id, version.algorithm, version.item_count, version.finds_similar,
+           (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
+           coalesce(pairs.packed, (
                SELECT string_agg(int2send(place::int2) || vector_send(item.vector), '' ORDER BY place)
                FROM event JOIN shop_recs_itemvector AS item
                ON item.product_id = event.product_id AND item.version_id = version.id
                WHERE version.dimensions > 1
            ), ''),
+           version.dimensions, version.unit_norm, coalesce(pairs.neighbours, '{{}}'),
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
     LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(ladder)s::text[])
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
     LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
+    LEFT JOIN LATERAL (
+        SELECT array_agg(pair.neighbour_id::text ORDER BY pair.neighbour_id, place) AS neighbours,
+               string_agg(
+                   int2send(place::int2) || float4send(pair.score), '' ORDER BY pair.neighbour_id, place
+               ) AS packed
+        FROM event JOIN shop_recs_itemneighbour AS pair
+        ON pair.product_id = event.product_id AND pair.version_id = version.id
+        WHERE version.dimensions IS NULL
+    ) AS pairs ON true
 """
 
 
@@ -214,8 +174,12 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:
-    *facts, name, content = row
-    version = ActiveVersion(*facts)
+    *facts, dimensions, unit_norm, neighbours, name, content = row
+    version: ActiveVersion
+    if dimensions is None:
+        version = NeighbourVersion(*facts, *[neighbours])
+    else:
+        version = VectorVersion(*facts, *[dimensions, unit_norm])
     if content is not None:
         encoding.hold(name, content, sha256=str(version.sha256))
     return version
@@ -226,7 +190,7 @@ def _rank(version: ActiveVersion) -> tuple[bool, float, int]:
     place: int = settings.LADDER.index(version.algorithm)
     if not settings.BEST_FIRST:
         return False, 0.0, place
-    return version.dimensions == 1, -(version.merit or 0.0), place
+    return version.for_everybody, -(version.merit or 0.0), place
 
 
 def _title(connection: BaseDatabaseWrapper) -> str:

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving import cards
-from shop_recs.serving.context import ActiveVersion, Context, Event
-from shop_recs.serving.ladder import Floats
+from shop_recs.serving.context import Context, Event
+from shop_recs.serving.ladder import Floats, NeighbourRung
 from shop_recs.serving.retrieve import Row
+from shop_recs.serving.versions import VectorVersion
 
 BECAUSE = {
     Kind.VIEW: _("because you viewed {title}"),
@@ -46,7 +47,7 @@ class Recommendation:
 
     Attributes:
         rank: from 1.
-        score: inner product or cosine; scores of different sources do not compare.
+        score: inner product, cosine or sum over the history; scores of different sources do not compare.
         source: the algorithm that ranked it, or `"newest"`.
         reason: lazily translated words for the shopper; empty where only deleted products are behind it.
         reason_product: the product that the reason names, or None.
@@ -93,22 +94,27 @@ def _source(row: Row) -> str:
 def _reason(row: Row, context: Context, because: Callable[[Event], Reason]) -> Reason:
     if row.rung is None:
         return _("new in the shop"), None
-    if row.vector is None:
+    if isinstance(row.rung, NeighbourRung):
+        places = row.rung.places_behind(str(row.product.pk))
+    elif row.vector is not None:
+        places = _nearest_first(row.vector, row.rung.version)
+    else:
         return _("popular right now"), None
-    event = _nearest(row.vector, row.rung.version, context)
-    if event is None:
+    events = (context.events[place] for place in places)
+    event = next((event for event in events if event.title is not None), None)
+    if event is None:  # all were deleted since
         return "", None
     if event.product == row.product.pk:
         return THIS[Kind(event.kind)], row.product
     return because(event)
 
 
-def _nearest(vector: Floats, version: ActiveVersion, context: Context) -> Event | None:
-    """The event whose product is most like the recommended one, of equals the latest; none deleted since."""
+def _nearest_first(vector: Floats, version: VectorVersion) -> list[int]:
+    """The events, those whose product is most like the recommended one first, of equals the latest."""
     latest_first = (version.units @ vector)[::-1]
     nearest_first = (-latest_first).argsort(kind="stable")
-    events = (context.events[place] for place in version.places[-1 - nearest_first])
-    return next((event for event in events if event.title is not None), None)
+    places: list[int] = version.places[-1 - nearest_first].tolist()
+    return places
 
 
 def _alike(event: Event, *, seeds: Mapping[Any, Any]) -> Reason:

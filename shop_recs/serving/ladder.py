@@ -1,16 +1,18 @@
-"""Which versions can answer, best first: a rung is an active version with a query vector for this list."""
+"""Which versions can answer, best first: a rung is an active version that can rank for this list."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from shop_recs.serving import encoding
-from shop_recs.serving.context import ActiveVersion, Context
+from shop_recs.serving.context import Context
+from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 
 logger = logging.getLogger(__name__)
 
@@ -19,21 +21,82 @@ Floats = npt.NDArray[np.float32]
 _reported: set[int] = set()
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One way to rank: the vectors of a version by their distance from a query vector.
+@dataclass(frozen=True, eq=False)
+class _Rung:
+    """One way to rank.
 
     Attributes:
         version: the version, pinned for the whole list.
-        query: `(dimensions,)` float32.
-        by_angle: rank by cosine instead of the inner product.
-        personal: the query vector depends on the events; otherwise all shoppers get the same.
+        personal: the ranking depends on the events; otherwise all shoppers get the same.
     """
 
     version: ActiveVersion
+    personal: bool
+
+
+@dataclass(frozen=True, eq=False)
+class VectorRung(_Rung):
+    """Ranks by the distance of a product's vector from a query vector.
+
+    Attributes:
+        query: `(dimensions,)` float32.
+        by_angle: rank by cosine instead of the inner product.
+    """
+
+    version: VectorVersion
     query: Floats
     by_angle: bool
-    personal: bool
+
+    def __post_init__(self) -> None:
+        if self.query.shape != (self.version.dimensions,):
+            raise ValueError(f"a query vector of shape {self.query.shape}, not ({self.version.dimensions},)")
+        if not np.isfinite(self.query).all():
+            raise ValueError("a query vector that is not finite")
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourRung(_Rung):
+    """Ranks by what the events contribute to a product: the sum of weight times pair score.
+
+    Attributes:
+        contributions: `(m,)` float32, of each of the version's `m` pairs.
+    """
+
+    version: NeighbourVersion
+    contributions: Floats
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """The products with a positive score, by key in the order of the database."""
+        sums = np.add.reduceat(self.contributions, list(self._first.values()), dtype=np.float64)
+        return {key: score for key, score in zip(self._first, sums.tolist(), strict=True) if score > 0}
+
+    @cached_property
+    def arrays(self) -> tuple[str, str]:
+        """The keys and the values of `scores` as PostgreSQL reads arrays."""
+        # No text of PostgreSQL's has a zero byte, so it can stand for the border between two keys.
+        keys = "\0".join(self.scores).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
+        return f'{{"{keys}"}}', f"{{{','.join(map(repr, self.scores.values()))}}}"
+
+    def places_behind(self, key: str) -> list[int]:
+        """The events that contribute to a product, the largest contribution first, of equals the latest."""
+        if (start := self._first.get(key)) is None:
+            return []
+        count = self.version.neighbours[start : start + len(self.version.places)].count(key)
+        pairs = range(start, start + count)
+        best_first = sorted(pairs, key=lambda pair: (-self.contributions[pair], -pair))
+        return [int(self.version.pair_places[pair]) for pair in best_first if self.contributions[pair] > 0]
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        """The first pair of each neighbour."""
+        first: dict[str, int] = {}
+        for pair, key in enumerate(self.version.neighbours):
+            first.setdefault(key, pair)
+        return first
+
+
+Rung = VectorRung | NeighbourRung
 
 
 def for_shopper(context: Context) -> Iterator[Rung]:
@@ -55,11 +118,7 @@ def _checked(
 ) -> Rung | None:
     """The version's rung, or None where it has none for these events; a broken version is reported once."""
     try:
-        rung = rung_of(context, version)
-        if rung is not None and rung.query.shape != (version.dimensions,):
-            raise ValueError(f"a query vector of shape {rung.query.shape}, not ({version.dimensions},)")
-        if rung is not None and not np.isfinite(rung.query).all():
-            raise ValueError("a query vector that is not finite")
+        return rung_of(context, version)
     except Exception:  # an encoder may fail in any way; the next rung answers
         if version.id not in _reported:
             _reported.add(version.id)
@@ -67,27 +126,43 @@ def _checked(
                 "Version %s of %r cannot rank; the next one does.", version.id, version.algorithm
             )
         return None
-    return rung
 
 
 def _encoded(context: Context, version: ActiveVersion) -> Rung | None:
     if version.sha256 is None:
         raise LookupError("it has no encoder")
     encoder = encoding.encoder(version.sha256)
-    if encoder is None:
+    if encoder is None or (answer := encoder(context.history(version))) is None:
         return None
-    query = encoder(context.history(version))
-    if query is None:
-        return None
-    return Rung(version, query, by_angle=False, personal=encoder.history_length > 0)
+    if isinstance(version, NeighbourVersion):
+        expected = min(len(version.places), encoder.history_length)
+        if answer.shape != (expected,):
+            raise ValueError(f"weights of shape {answer.shape}, not ({expected},)")
+        return _weighted(version, answer)
+    return VectorRung(version, query=answer, by_angle=False, personal=encoder.history_length > 0)
 
 
 def _averaged(context: Context, version: ActiveVersion) -> Rung | None:
     if not version.finds_similar:
         rung = _encoded(context, version)
         return rung if rung and not rung.personal else None
-    if not len(version.vectors):
+    k = len(version.places)
+    if not k:
         return None
+    if isinstance(version, NeighbourVersion):
+        return _weighted(version, np.full(k, 1 / k, dtype=np.float32))
     mean: Floats = version.units.mean(axis=0)
     # Inner products rank unit vectors as angles do, so a version of these needs only one index.
-    return Rung(version, mean, by_angle=not version.unit_norm, personal=True) if mean.any() else None
+    by_angle = not version.unit_norm
+    return VectorRung(version, query=mean, by_angle=by_angle, personal=True) if mean.any() else None
+
+
+def _weighted(version: NeighbourVersion, weights: Floats) -> NeighbourRung | None:
+    """The rung in which the last events that the version knows weigh so much, and those before nothing."""
+    if not np.isfinite(weights).all():
+        raise ValueError("weights that are not finite")
+    of_event = np.zeros(int(version.places.max(initial=-1)) + 1, dtype=np.float32)
+    of_event[version.places[len(version.places) - len(weights) :]] = weights
+    contributions = of_event[version.pair_places] * version.pair_scores
+    rung = NeighbourRung(version, contributions=contributions, personal=True)
+    return rung if rung.scores else None

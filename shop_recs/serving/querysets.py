@@ -14,7 +14,8 @@ from pgvector import Vector
 
 from shop_recs.conf import settings
 from shop_recs.serving import context, ladder, retrieve, rules
-from shop_recs.serving.ladder import Rung
+from shop_recs.serving.ladder import NeighbourRung, Rung, VectorRung
+from shop_recs.serving.lookup import looked_up
 from shop_recs.tracking.identity import shopper_of
 
 _Product = TypeVar("_Product", bound=Model, covariant=True)
@@ -36,7 +37,7 @@ class LateRung:
 
 
 class PinnedVersion(Expression):
-    """The key of the rung's version."""
+    """The key of the rung's version where it ranks by vectors, else NULL."""
 
     output_field = BigIntegerField()
 
@@ -46,17 +47,17 @@ class PinnedVersion(Expression):
 
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         rung = self.rung.found
-        return "%s::bigint", (rung.version.id if rung else None,)
+        return "%s::bigint", (rung.version.id if isinstance(rung, VectorRung) else None,)
 
 
 class Score(Func):
-    """Inner product or cosine of a column of vectors and the rung's query vector; NULL without a rung."""
+    """A product's score by the rung, of its vector or of its key; NULL without a rung."""
 
     output_field = FloatField()
-    arity = 1
+    arity = 2
 
-    def __init__(self, vector: Any, rung: LateRung) -> None:
-        super().__init__(vector)
+    def __init__(self, vector: Any, key: Any, rung: LateRung) -> None:
+        super().__init__(vector, key)
         self.rung = rung
 
     def as_sql(  # type: ignore[override]
@@ -65,7 +66,11 @@ class Score(Func):
         rung = self.rung.found
         if rung is None:
             return "NULL::float8", ()
-        vector, parameters = compiler.compile(self.source_expressions[0])
+        by_vector, by_key = self.source_expressions
+        if isinstance(rung, NeighbourRung):
+            key, parameters = compiler.compile(by_key)
+            return looked_up(rung, key, parameters, connection)
+        vector, parameters = compiler.compile(by_vector)
         measured = f"1 - ({vector} <=> %s)" if rung.by_angle else f"-({vector} <#> %s)"
         return f"({measured})", (*parameters, Vector(rung.query).to_text())
 
@@ -105,6 +110,6 @@ def _ranked(products: _Ranked, find: Callable[[], Iterator[Rung]]) -> _Ranked:
     of_version = Q(shop_recs_vectors__version=PinnedVersion(rung))
     scored = products.annotate(
         **{VECTORS: FilteredRelation("shop_recs_vectors", condition=of_version)}
-    ).annotate(recommendation_score=Score(f"{VECTORS}__vector", rung))
+    ).annotate(recommendation_score=Score(f"{VECTORS}__vector", "pk", rung))
     order = [F("recommendation_score").desc(nulls_last=True), retrieve.newest_first(products.model)]
     return retrieve.in_order(scored, order)

@@ -1,4 +1,4 @@
-"""Ranks and filters in one statement: the shop's queryset joined to the vectors of a pinned version."""
+"""Ranks and filters in one statement: the shop's queryset, measured by what pinned versions learned."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from pgvector import Vector
 
 from shop_recs.conf import settings
 from shop_recs.serving.context import Context
-from shop_recs.serving.ladder import Floats, Rung
+from shop_recs.serving.ladder import Floats, NeighbourRung, Rung, VectorRung
+from shop_recs.serving.lookup import IsNeighbour, NeighbourScore
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
@@ -58,15 +59,17 @@ class SearchOn(Func):
 
 
 def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
-    """The products nearest to the rung's query vector; what has no vector there is not among them."""
+    """The products that the rung ranks highest; what it does not know is not among them."""
     indexed = _has_index(products, rung)
     # The index gives its own order alone; any further key would sort the whole catalogue.
     order = [F(f"{DISTANCE}_0").asc()]
     if not indexed:
         order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
-    ranked = products.filter(*[SearchOn()] * indexed, shop_recs_vectors__version=rung.version.id).annotate(
-        **_measures(rung, "shop_recs_vectors__vector", 0, indexed=indexed)
-    )
+    if isinstance(rung, NeighbourRung):
+        ranked = products.filter(IsNeighbour(rung)).annotate(**_measures(rung, 0))
+    else:
+        ranked = products.filter(*[SearchOn()] * indexed, shop_recs_vectors__version=rung.version.id)
+        ranked = ranked.annotate(**_measures(rung, 0, "shop_recs_vectors__vector", indexed=indexed))
     return [_row(product, [rung]) for product in in_order(ranked, order)[:limit]]
 
 
@@ -75,9 +78,11 @@ def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, 
     order: list[OrderBy] = []
     ranked = products
     for number, rung in enumerate(rungs):
-        vectors, of_version = f"_shop_recs_{number}", Q(shop_recs_vectors__version=rung.version.id)
-        ranked = ranked.annotate(**{vectors: FilteredRelation("shop_recs_vectors", condition=of_version)})
-        ranked = ranked.annotate(**_measures(rung, f"{vectors}__vector", number))
+        vectors = f"_shop_recs_{number}"
+        if isinstance(rung, VectorRung):
+            of_version = Q(shop_recs_vectors__version=rung.version.id)
+            ranked = ranked.annotate(**{vectors: FilteredRelation("shop_recs_vectors", condition=of_version)})
+        ranked = ranked.annotate(**_measures(rung, number, f"{vectors}__vector"))
         order += _by_category(rung, products, context)
         order.append(F(f"{DISTANCE}_{number}").asc(nulls_last=True))
     if all(rung.personal for rung in rungs):
@@ -86,7 +91,7 @@ def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, 
     return [_row(product, rungs) for product in in_order(ranked, order)[:limit]]
 
 
-def distance(rung: Rung, vector: str, *, indexed: bool = False) -> Func:
+def _distance(rung: VectorRung, vector: str, *, indexed: bool = False) -> Func:
     """How far a column of vectors is from the rung's query vector, in the words of its index."""
     # An index serves the very expression it was built on, and that names the number of dimensions.
     cast = f"::vector({rung.version.dimensions})" if indexed else ""
@@ -94,9 +99,9 @@ def distance(rung: Rung, vector: str, *, indexed: bool = False) -> Func:
     return Func(vector, template=f"(%(expressions)s){cast} {operator} '{query}'", output_field=FloatField())
 
 
-def score(rung: Rung, distance: float) -> float:
-    """The cosine or the inner product behind a distance; higher is better."""
-    return 1.0 - distance if rung.by_angle else -distance
+def _score(rung: Rung, distance: float) -> float:
+    """The cosine, inner product or sum behind a distance; higher is better."""
+    return 1.0 - distance if isinstance(rung, VectorRung) and rung.by_angle else -distance
 
 
 def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
@@ -120,7 +125,7 @@ def _creation_field(model: type[Model]) -> str | None:
 
 
 def _has_index(products: QuerySet[Any], rung: Rung) -> bool:
-    large = rung.version.item_count >= settings.EXACT_BELOW
+    large = isinstance(rung, VectorRung) and rung.version.item_count >= settings.EXACT_BELOW
     return large and rung.personal and not products.query.distinct and products.query.group_by is None
 
 
@@ -154,9 +159,11 @@ def _category(model: type[Model]) -> str | None:
     return name if name in {field.name for field in model._meta.concrete_fields} else None
 
 
-def _measures(rung: Rung, vector: str, number: int, *, indexed: bool = False) -> dict[str, Any]:
+def _measures(rung: Rung, number: int, vector: str = "", *, indexed: bool = False) -> dict[str, Any]:
     """Annotations: the distance by the rung and, for explaining it, the product's vector."""
-    measures: dict[str, Any] = {f"{DISTANCE}_{number}": distance(rung, vector, indexed=indexed)}
+    if isinstance(rung, NeighbourRung):
+        return {f"{DISTANCE}_{number}": -NeighbourScore(rung)}
+    measures: dict[str, Any] = {f"{DISTANCE}_{number}": _distance(rung, vector, indexed=indexed)}
     if rung.personal:
         # Bytes are read faster; without an index they would be packed for every product there is.
         packed = Func(vector, function="vector_send", output_field=BinaryField())
@@ -171,7 +178,7 @@ def _row(product: Any, rungs: Sequence[Rung]) -> Row:
         distance = product.__dict__.pop(f"{DISTANCE}_{number}")
         vector = product.__dict__.pop(f"{VECTOR}_{number}", None)
         if distance is not None:
-            found = Row(product, rung, score(rung, distance), _unpacked(vector))
+            found = Row(product, rung, _score(rung, distance), _unpacked(vector))
     return found
 
 

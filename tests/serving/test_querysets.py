@@ -9,7 +9,7 @@ from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import Kind
 from shop_recs.serving.querysets import RecommendableQuerySet
-from tests.serving.versions import publish_popularity, publish_vectors
+from tests.serving.versions import neighbours, publish_neighbours, publish_popularity, publish_vectors
 
 
 class ProductQuerySet(RecommendableQuerySet, QuerySet):
@@ -37,6 +37,26 @@ def test_likeness_ranks_as_the_function_does(shop, shelves):
     scores = [product.recommendation_score for product in ranked]
     assert scores[0] == pytest.approx(similar_items(shelves[0][0])[0].recommendation.score, rel=1e-5)
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.fixture
+def beside(shelves, settings):
+    """A version in which chair 0 goes with two lamps, and lamp 0 with one of them."""
+    knn = {"BACKEND": "tests.training.plugins.Counting"}
+    settings.SHOP_RECS = settings.SHOP_RECS | {"ALGORITHMS": {"item_knn": knn}, "LADDER": ["item_knn"]}
+    pairs = {0: {6: 0.5, 7: 0.3}, 5: {7: 0.4}}
+    return publish_neighbours("item_knn", shelves[0] + shelves[1], neighbours(pairs, n_items=10))
+
+
+def test_neighbours_rank_as_in_the_function(
+    shop, beside, shelves, visitor, request_of, django_assert_num_queries
+):
+    with django_assert_num_queries(2):
+        best, second, *_ = shop.recommended_for(request_of(visitor))
+    assert [best, second] == recommended_for_you(request_of(visitor), limit=2) == shelves[1][1:3]
+    assert (best.recommendation_score, second.recommendation_score) == pytest.approx((0.5, 0.3))
+    ranked = shop.filter(name__startswith="Lamp").similar_to([shelves[0][0], shelves[1][0]])
+    assert list(ranked.filter(recommendation_score__gt=0)) == [shelves[1][2], shelves[1][1]]
 
 
 def test_building_asks_the_database_nothing(shop, shelves, visitor, request_of, django_assert_num_queries):

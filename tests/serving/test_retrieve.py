@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from shop_recs import recommended_for_you
 from shop_recs.conf import get_product_model
 from shop_recs.models import Kind
-from tests.serving.versions import publish_popularity, publish_vectors
+from tests.serving.versions import neighbours, publish_neighbours, publish_popularity, publish_vectors
 
 
 def product_queryset():
@@ -76,6 +76,18 @@ def test_any_legal_queryset_is_filled_up(queryset, shop, shelves, tastes):
     recs = recommended_for_you(shop, limit=10, products=queryset())
     assert recs[2:7] == shelves[1]
     assert len(set(recs)) == 10
+
+
+@pytest.mark.parametrize("queryset", LEGAL.values(), ids=LEGAL)
+def test_any_legal_queryset_is_ranked_by_neighbours_and_filled_up(queryset, shop, shelves, settings):
+    knn = {"BACKEND": "tests.training.plugins.Counting"}
+    settings.SHOP_RECS = settings.SHOP_RECS | {"ALGORITHMS": {"item_knn": knn}, "LADDER": ["item_knn", "als"]}
+    pairs = {0: {place: place / 10 for place in range(1, 7)}}
+    publish_neighbours("item_knn", shelves[0] + shelves[1], neighbours(pairs, n_items=10))
+    expected = recommended_for_you(shop, limit=10)
+    recs = recommended_for_you(shop, limit=10, products=queryset())
+    assert recs == expected
+    assert [product.recommendation.source for product in recs] == ["item_knn"] * 6 + ["als"] * 4
 
 
 def test_what_the_shop_selected_is_there(shop, django_assert_num_queries):
