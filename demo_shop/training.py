@@ -30,7 +30,7 @@ def end_interrupted() -> None:
 def train_through_worker(
     names: Iterable[str], *, report: Callable[[str], None], alive: Callable[[], None]
 ) -> None:
-    """Queue a training of each algorithm and wait until all are published.
+    """Queue a training of each algorithm and wait until all are published, or refused by the gate.
 
     Args:
         names: algorithms without a published version.
@@ -49,6 +49,8 @@ def train_through_worker(
         alive()
         missing = untrained(waiting)
         for version in ModelVersion.objects.filter(pk__gt=before, algorithm__in=waiting):
+            if version.is_refused:
+                missing.discard(version.algorithm)
             news = (_phase(version), int(version.percent // NEWS_PERCENT))
             if news != told[version.algorithm]:
                 told[version.algorithm] = news
@@ -60,4 +62,6 @@ def train_through_worker(
 def _phase(version: ModelVersion) -> str:
     if version.status == ModelVersion.Status.FAILED:
         raise TrainingFailed(f"{version} failed: {version.error}")
+    if version.is_refused:
+        return f"refused: {version.refusal}"
     return version.phase.partition(":")[0] if version.status == ModelVersion.Status.TRAINING else "published"
