@@ -13,7 +13,7 @@ from shop_recs.conf import settings
 from shop_recs.exceptions import NotEnoughInteractions, Superseded
 from shop_recs.models import ModelVersion
 from shop_recs.registry import recommender
-from shop_recs.training import dataset, judged, publish, report
+from shop_recs.training import checkpoints, dataset, judged, publish, report
 from shop_recs.training.evaluation import split_by_time
 from shop_recs.training.gate import Gate
 from shop_recs.training.heartbeat import Heartbeat
@@ -35,6 +35,14 @@ class Ending(enum.IntEnum):
 
 def run(lease: Lease, *, full: bool = False) -> Ending:
     """Train the version of a lease, afresh where it says `full`; what went wrong is written on it."""
+    ending = _train(lease, full=full)
+    # Of a run that failed they are kept: the database may have been away, and the next one takes them up.
+    if ending not in (Ending.FAILED, Ending.SUPERSEDED):
+        checkpoints.forget(lease.version_id)
+    return ending
+
+
+def _train(lease: Lease, *, full: bool) -> Ending:
     try:
         version = ModelVersion.objects.get(pk=lease.version_id)
         timeline = Timeline(_seconds_of_the_last_run(version.algorithm))
@@ -77,7 +85,7 @@ class _Run:
         self.warm_starts = 0
 
     def train(self) -> None:
-        read = dataset.read()
+        read = dataset.read(as_of=checkpoints.adopt(self.lease, self.version))
         self._write(
             interaction_count=len(read.data),
             visitor_count=read.data.n_users,
@@ -85,7 +93,8 @@ class _Run:
             data_until=read.last_at,
         )
         self.gate.look_at_log(read.data)
-        fitted = self._fit("fitting on everything", read.data, resume=self._fit_and_judge(read))
+        judged_fit = self._fit_and_judge(read)
+        fitted = self._fit("fitting on everything", read, read.data, resume=judged_fit)
         self.gate.look_at_lists(fitted, read.data)
         self._enter("storing")
         facts = {"warm_starts": self.warm_starts, "seconds": self.timeline.seconds}
@@ -104,7 +113,7 @@ class _Run:
         try:
             split = split_by_time(read.data, fraction=settings.HOLDOUT, seed=settings.SEED)
             earlier = self.gate.earlier(read.product_keys, before=split.train.now)
-            fitted = self._fit("fitting", split.train, resume=self._start(earlier))
+            fitted = self._fit("fitting", read, split.train, resume=self._start(earlier))
         except NotEnoughData as error:
             self._write(metrics={"split": {"cases": 0, "reason": str(error)}})
             return None
@@ -132,9 +141,19 @@ class _Run:
         self.warm_starts = warm_starts
         return earlier
 
-    def _fit(self, phase: str, data: TrainingData, *, resume: Earlier | None = None) -> Fitted:
+    def _fit(
+        self, phase: str, read: dataset.Dataset, data: TrainingData, *, resume: Earlier | None
+    ) -> Fitted:
+        """Fit on all or a part of what was read."""
         self._enter(phase)
-        return self.algorithm.fit(data, seed=settings.SEED, progress=self._report, resume=resume)
+        more: dict[str, Any] = {}
+        if self.algorithm.keeps_checkpoints:
+            options = {"options": self.version.options, "seed": settings.SEED, "start": self.warm_starts}
+            fingerprint = checkpoints.fingerprint_of(data, read.product_keys, **options)
+            more["checkpoints"] = checkpoints.Checkpoints(
+                self.lease, phase=phase, fingerprint=fingerprint, read_at=read.read_at
+            )
+        return self.algorithm.fit(data, seed=settings.SEED, progress=self._report, resume=resume, **more)
 
     def _enter(self, phase: str) -> None:
         self.heartbeat.check()

@@ -76,10 +76,12 @@ class Dataset:
     Attributes:
         data: the log in columns; ages count from its last interaction.
         product_keys: the key of each item index, for all products of the shop.
+        read_at: the moment as of which the log was read, as the shop's `USE_TZ` has it.
     """
 
     data: TrainingData
     product_keys: list[Any]
+    read_at: datetime
 
     @property
     def first_at(self) -> datetime:
@@ -92,10 +94,13 @@ class Dataset:
         return _moment(self.data.times.max())
 
 
-def read() -> Dataset:
+def read(*, as_of: datetime | None = None) -> Dataset:
     """The whole log, or its last `TRAINING_DAYS`, in one snapshot; call it outside of a transaction.
 
     Interactions with deleted products are left out, and so are those dated in the future.
+
+    Args:
+        as_of: leave out what was recorded later; without it, nothing.
 
     Raises:
         NotEnoughInteractions: the log is smaller than `MIN_INTERACTIONS`, `MIN_VISITORS`, `MIN_PRODUCTS` ask.
@@ -103,13 +108,15 @@ def read() -> Dataset:
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute("SELECT set_config('work_mem', %s, true)", [SORT_MEMORY])
+        cursor.execute("SELECT coalesce(%s, now())", [as_of])
+        (read_at,) = cursor.fetchone()
         cursor.execute(PRODUCTS.format(**_names()))
         product_keys = [key for (key,) in cursor.fetchall()]
         item_features = features.read()
-        rows = _copy_rows(cursor, LOG.format(**_names()))
+        rows = _copy_rows(cursor, LOG.format(**_names(as_of)))
     data = replace(training_data(rows, n_items=len(product_keys)), features=item_features)
     _require(len(data), data.n_users, len(np.unique(data.items)))
-    return Dataset(data, product_keys)
+    return Dataset(data, product_keys, read_at)
 
 
 def require_enough() -> None:
@@ -194,18 +201,21 @@ def _require(interactions: int, visitors: int, products: int) -> None:
         raise NotEnoughInteractions(f"not enough data: {'; '.join(lacking)}")
 
 
-def _names() -> dict[str, sql.Composable]:
+def _names(as_of: datetime | None = None) -> dict[str, sql.Composable]:
     """What the queries call tables, and which part of the log they look at."""
     product = get_product_model()._meta
     days = settings.TRAINING_DAYS
-    since = sql.SQL("" if days is None else " AND occurred_at >= now() - {} * interval '1 day'")
+    window = "occurred_at <= {now} AND received_at <= {now}"
+    if days is not None:
+        window += " AND occurred_at >= {now} - {days} * interval '1 day'"
+    now = sql.SQL("now()") if as_of is None else sql.Literal(as_of)
     return {
         "interaction": sql.Identifier(Interaction._meta.db_table),
         "visitor": sql.Identifier(Visitor._meta.db_table),
         "product": sql.Identifier(product.db_table),
         "product_key": sql.Identifier(str(product.pk.column)),
         # Ages count from the last interaction: one that a wrong clock dates ahead would fade all others.
-        "window": sql.SQL("occurred_at <= now()") + since.format(sql.Literal(days)),
+        "window": sql.SQL(window).format(now=now, days=sql.Literal(days)),
     }
 
 

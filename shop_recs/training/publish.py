@@ -17,7 +17,7 @@ from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish, Refused
 from shop_recs.models import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.registry import require_known
-from shop_recs.training import partitions
+from shop_recs.training import checkpoints, partitions
 from shop_recs.training.contents import contents_of
 from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
 
@@ -168,8 +168,9 @@ def retire_old(algorithm: str, *, served_before: int | None = None) -> None:
 
 
 def clean_up() -> CleanedUp:
-    """End runs whose heart stopped, and drop tables of vectors that no version, or a failed one, has."""
+    """End runs whose heart stopped, and drop what no version, or a failed one, needs."""
     dead_runs = end_dead_runs()
+    checkpoints.forget_old()
     # The tables first: the version of a table that appears now exists by the second query.
     tables = partitions.existing()
     wanted = ModelVersion.objects.ready() | ModelVersion.objects.training()
