@@ -1,8 +1,8 @@
-"""What a daily training costs that starts from yesterday's, and what it keeps, beside one that starts afresh.
+"""What a daily training that starts from yesterday's costs and keeps, beside one that starts afresh.
 
-Yesterday's log is today's without its last day. Each training fits on all but the last tenth of a log and from
-there on all of it; the warm one starts from the first of yesterday's fits. They are judged on the validation split,
-whose choices come after today.
+Yesterday's log is today's without its last day. Each training fits on all but the last tenth of a log, and from
+there on all of it; the warm one starts from the first of yesterday's fits. They are judged on the validation
+split, whose choices come after today.
 
 Run from the project's root, `SHOP_RECS_DATA` naming the folder of logs (default `../shared/data`):
 
