@@ -1,8 +1,8 @@
 """What a daily training that starts from yesterday's costs and keeps, beside one that starts afresh.
 
-Yesterday's log is today's without its last day. Each training fits on all but the last tenth of a log, and from
-there on all of it; the warm one starts from the first of yesterday's fits. They are judged on the validation
-split, whose choices come after today.
+Yesterday's log is today's without its last day. Each training fits on all but the last tenth of a log, and
+from there on all of it; the warm one starts from the first of yesterday's fits. They are judged on the validation
+split, whose choices come after today. Seconds are those of the processor, whatever else the machine does.
 
 Run from the project's root, `SHOP_RECS_DATA` naming the folder of logs (default `../shared/data`):
 
@@ -33,7 +33,7 @@ ROWS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training learned: the fit that is judged and the one that is served, and what they took."""
+    """What a training learned: the fit that is judged and the one that is served, and its seconds of the processor."""
 
     judged: Fitted
     served: FittedVectors
@@ -64,11 +64,11 @@ def main() -> None:
 
 def train(algorithm: Recommender, data: TrainingData, *, start: Fitted | None = None) -> Training:
     """Fit as a training does."""
-    started = time.perf_counter()
+    started = time.process_time()
     judged = algorithm.fit(split_by_time(data).train, resume=start)
     served = algorithm.fit(data, resume=judged)
     assert isinstance(served, FittedVectors)
-    return Training(judged, served, time.perf_counter() - started)
+    return Training(judged, served, time.process_time() - started)
 
 
 def overlap(before: FittedVectors, after: FittedVectors) -> float:
