@@ -1,8 +1,8 @@
 """What a daily training that starts from yesterday's costs and keeps, beside one that starts afresh.
 
 Yesterday's log is today's without its last day. Each training fits on all but the last tenth of a log, and
-from there on all of it; the warm one starts from the first of yesterday's fits. They are judged on the validation
-split, whose choices come after today. Seconds are those of the processor, whatever else the machine does.
+from there on all of it; the warm one starts from the first of yesterday's fits. They are judged on the
+validation split, whose choices come after today. Seconds are those of the processor.
 
 Run from the project's root, `SHOP_RECS_DATA` naming the folder of logs (default `../shared/data`):
 
@@ -33,7 +33,7 @@ ROWS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training learned: the fit that is judged and the one that is served, and its seconds of the processor."""
+    """What a training learned: the fit that is judged, the one that is served, and seconds of processor."""
 
     judged: Fitted
     served: FittedVectors
