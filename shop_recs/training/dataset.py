@@ -205,7 +205,7 @@ def _names(as_of: datetime | None = None) -> dict[str, sql.Composable]:
     """What the queries call tables, and which part of the log they look at."""
     product = get_product_model()._meta
     days = settings.TRAINING_DAYS
-    window = "occurred_at <= {now} AND received_at <= {now}"
+    window = "occurred_at <= {now}" + (" AND received_at <= {now}" if as_of else "")
     if days is not None:
         window += " AND occurred_at >= {now} - {days} * interval '1 day'"
     now = sql.SQL("now()") if as_of is None else sql.Literal(as_of)
