@@ -14,7 +14,17 @@ import pytest
 import shop_recs
 
 PACKAGE = Path(shop_recs.__file__).parent
-HEAVY = ("torch", "implicit", "scipy", "sklearn", "onnx", "safetensors", "pyarrow", "threadpoolctl")
+HEAVY = (
+    "torch",
+    "implicit",
+    "scipy",
+    "sklearn",
+    "onnx",
+    "safetensors",
+    "pyarrow",
+    "threadpoolctl",
+    "matplotlib",
+)
 
 WEB_PROCESS = f"""
 import sys

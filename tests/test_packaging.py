@@ -43,6 +43,6 @@ def test_the_wheel_says_its_licence_and_its_extras(wheel: zipfile.ZipFile) -> No
     metadata = next(name for name in wheel.namelist() if name.endswith("METADATA"))
     said = wheel.read(metadata).decode()
     assert "License-Expression: MIT" in said
-    for extra in ("train", "io", "openapi", "demo", "dev"):
+    for extra in ("train", "tune", "plots", "io", "openapi", "demo", "dev"):
         assert f"Provides-Extra: {extra}\n" in said
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())

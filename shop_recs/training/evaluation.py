@@ -156,8 +156,9 @@ class Judge:
         """What the lists of these cases show, however right they are."""
         shown = metrics.exposures(lists, n_items=len(self._popularity))[self._sellable]
         listed = lists[:, 0] >= 0
-        figures = {"coverage": np.count_nonzero(shown) / len(shown), "gini": metrics.gini(shown)}
+        figures: dict[str, Any] = {"coverage": np.count_nonzero(shown) / len(shown)}
         if listed.any():
+            figures["gini"] = metrics.gini(shown)
             popularity = metrics.mean_of_lists(lists, self._popularity)[listed].mean()
             figures["novelty"] = metrics.mean_of_lists(lists, self._bits)[listed].mean()
             figures["popularity_lift"] = popularity / self._popularity_of_histories[cases[listed]].mean()

@@ -77,6 +77,10 @@ def test_one_failure_does_not_keep_the_others_from_training(log, plugins):
         (["recs_evaluate", "--algorithm", "alsa"], r"No algorithm 'alsa'; configured are .*als"),
         (["recs_evaluate", "--algorithm", "popular"], "not enough data: have 0 interactions, need 200"),
         (["recs_evaluate", "--k", "0"], "--k is 0; write the length of the lists"),
+        (["recs_compare", "alsa"], r"No algorithm 'alsa'; configured are .*als"),
+        (["recs_compare", "popular"], "not enough data: have 0 interactions, need 200"),
+        (["recs_compare", "popular", "--seeds", "0"], "--seeds is 0; write the number of fits"),
+        (["recs_compare", "popular", "--output", "plot.pdf"], r"plot.pdf must end with .svg or .png"),
     ],
 )
 def test_wrong_input_is_answered_with_what_to_write(committed, arguments, message):
@@ -157,3 +161,25 @@ def test_evaluating_leave_one_out_judges_every_visitor(log, plugins):
     results = json.loads(typed("recs_evaluate", *arguments))
     assert results["split"]["cases"] + results["split"]["cold_targets"] == 40
     assert "all" not in results["algorithms"]["counting"]
+
+
+def test_comparing_prints_every_metric_and_draws_a_plot(log, plugins, tmp_path):
+    pytest.importorskip("matplotlib")
+    arguments = ["history", "counting", "popular", "--blend", "--output", str(tmp_path / "plot.svg")]
+    printed = typed("recs_compare", *arguments)
+    header = next(line for line in printed.splitlines() if "counting" in line)
+    assert header.split() == ["history", "counting", "popular", "blend"]
+    for name in ("ndcg@10", "difference to", "popularity_lift@10", "discovery", "weights of the blend, all"):
+        assert name in printed
+    assert (tmp_path / "plot.svg").stat().st_size > 1_000
+    assert not ModelVersion.objects.exists()
+
+
+def test_comparing_prints_figures_as_json(log, plugins):
+    arguments = ["counting", "popular", "--split", "leave-one-out", "--seeds", "2", "--json"]
+    results = json.loads(typed("recs_compare", *arguments))
+    assert results["seeds"] == 2
+    assert 0 < results["algorithms"]["counting"]["discovery"]["ndcg@10"] <= 1
+    best, other = results["differences"]["discovery"].pop("to"), results["differences"]["discovery"]
+    assert {best, *other} == {"counting", "popular"}
+    assert all(lacking["low"] <= lacking["mean"] <= lacking["high"] for lacking in other.values())
