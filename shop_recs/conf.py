@@ -107,6 +107,10 @@ class Defaults:
     ALGORITHMS: dict[str, dict[str, Any] | None] = {
         "popular": {"BACKEND": "shop_recs.algorithms.popular.Popular"},
         "als": {"BACKEND": "shop_recs.algorithms.als.ALS"},
+        "item_knn": {"BACKEND": "shop_recs.algorithms.item_knn.ItemKNN"},
+        "user_knn": {"BACKEND": "shop_recs.algorithms.user_knn.UserKNN"},
+        "svd": {"BACKEND": "shop_recs.algorithms.svd.SVD"},
+        "ease": {"BACKEND": "shop_recs.algorithms.ease.EASE"},
         "sasrec": {"BACKEND": "shop_recs.algorithms.sasrec.SASRec"},
         "bert4rec": {"BACKEND": "shop_recs.algorithms.bert4rec.BERT4Rec"},
         "xlnet4rec": {"BACKEND": "shop_recs.algorithms.xlnet4rec.XLNet4Rec"},

@@ -298,3 +298,10 @@ def require_positive(name: str, value: float, *, whole: bool = False) -> None:
     expected = int if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, expected) or value <= 0:
         raise ValueError(f"{name} must be a positive {'integer' if whole else 'number'}, not {value!r}")
+
+
+def require_share(name: str, value: float) -> None:
+    """Raise `ValueError` unless the option is a number above 0 and at most 1."""
+    require_positive(name, value)
+    if value > 1:
+        raise ValueError(f"{name} must be at most 1, not {value!r}")

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from shop_recs.algorithms.base import Recommender
+from shop_recs.algorithms.item_knn import SIMILARITIES
 from shop_recs.registry import algorithm_names, recommender
-from tests.algorithms.contract import AlgorithmContract
+from tests.algorithms.contract import NeighboursContract, VectorsContract
 
 SEQUENCE: dict[str, Any] = {
     "dimensions": 16,
@@ -21,6 +22,10 @@ SEQUENCE: dict[str, Any] = {
 QUICK: dict[str, dict[str, Any]] = {
     "popular": {},
     "als": {"factors": 16, "alpha": 0.5, "regularization": 1.0},
+    "item_knn": {},
+    "user_knn": {"shoppers": 20, "step_decay": 0.8},
+    "svd": {"factors": 4},
+    "ease": {"step_decay": 0.8},
     "sasrec": SEQUENCE,
     "bert4rec": SEQUENCE,
     "xlnet4rec": SEQUENCE,
@@ -33,7 +38,7 @@ def test_every_configured_algorithm_is_tested_here() -> None:
     assert sorted(algorithm_names()) == sorted(QUICK)
 
 
-class TestPopular(AlgorithmContract):
+class TestPopular(VectorsContract):
     personal = False
 
     @pytest.fixture
@@ -42,14 +47,35 @@ class TestPopular(AlgorithmContract):
 
 
 @pytest.mark.training
-class TestALS(AlgorithmContract):
+class TestALS(VectorsContract):
     @pytest.fixture
     def algorithm(self) -> Recommender:
         return recommender("als", QUICK["als"])
 
 
 @pytest.mark.training
-class TestSequenceFamily(AlgorithmContract):
+class TestSequenceFamily(VectorsContract):
     @pytest.fixture(params=[name for name, options in QUICK.items() if options is SEQUENCE])
     def algorithm(self, request: pytest.FixtureRequest) -> Recommender:
         return recommender(request.param, QUICK[request.param])
+
+
+@pytest.mark.training
+class TestSVD(VectorsContract):
+    @pytest.fixture
+    def algorithm(self) -> Recommender:
+        return recommender("svd", QUICK["svd"])
+
+
+@pytest.mark.training
+class TestNeighbours(NeighboursContract):
+    @pytest.fixture(params=["item_knn", "user_knn", "ease"])
+    def algorithm(self, request: pytest.FixtureRequest) -> Recommender:
+        return recommender(request.param, QUICK[request.param])
+
+
+@pytest.mark.training
+class TestSimilarities(NeighboursContract):
+    @pytest.fixture(params=SIMILARITIES)
+    def algorithm(self, request: pytest.FixtureRequest) -> Recommender:
+        return recommender("item_knn", {"similarity": request.param, "neighbours": 5, "step_decay": 0.8})

@@ -60,7 +60,8 @@ ENCODERS = {
     "constant": "shop_recs.algorithms.encoders.constant.ConstantEncoder",
     "fold-in": "shop_recs.algorithms.encoders.fold_in.FoldInEncoder",
     "onnx": "shop_recs.algorithms.encoders.onnx.OnnxEncoder",
-    "recency": "shop_recs.algorithms.encoders.recency.RecencyEncoder",
+    "weighted-sum": "shop_recs.algorithms.encoders.weights.WeightedSumEncoder",
+    "weights": "shop_recs.algorithms.encoders.weights.WeightsEncoder",
 }
 """Name to class. A shop adds its own in `AppConfig.ready()`: web processes never import an algorithm."""
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shop_recs.algorithms.encoders import Encoder, History
+from shop_recs.algorithms.encoders.weights import recency_weights
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,22 +53,15 @@ class FoldInEncoder(Encoder):
         self.history_length = history_length
 
     def __call__(self, history: History) -> Floats | None:
-        weights = self._weights(history)
+        weights = recency_weights(
+            history, self.kind_weights, half_life_days=self.half_life_days, step_decay=self.step_decay
+        )
         vectors, weights = _sum_by_item(history.vectors[weights > 0], weights[weights > 0])
         if not len(vectors):
             return None
         confidences = self.alpha * weights / np.sqrt(weights.sum())
         system = self.gram + (vectors.T * (confidences - 1)) @ vectors
         return np.asarray(np.linalg.solve(system, confidences @ vectors), dtype=np.float32)
-
-    def _weights(self, history: History) -> Floats:
-        """`(k,)` weight of each interaction by its kind and by how long and how many steps ago it was."""
-        if not len(history):
-            return np.empty(0, dtype=np.float32)
-        ages = history.ages - history.ages[-1]
-        steps = np.concatenate(([0], np.cumsum(np.diff(ages) != 0)))
-        decay = 0.5 ** (ages / self.half_life_days) * self.step_decay ** (steps[-1] - steps)
-        return np.asarray(self.kind_weights[history.kinds] * decay, dtype=np.float32)
 
     def dumps(self) -> bytes:
         content = io.BytesIO()
