@@ -43,6 +43,7 @@ def run(lease: Lease, *, full: bool = False) -> Ending:
 
 
 def _train(lease: Lease, *, full: bool) -> Ending:
+    """How the training of a lease ended."""
     try:
         version = ModelVersion.objects.get(pk=lease.version_id)
         timeline = Timeline(_seconds_of_the_last_run(version.algorithm))
@@ -123,7 +124,6 @@ class _Run:
         with transaction.atomic():
             self.lease.write(metrics={**figures, "gate": self.gate.figures})
             judged.keep(self.lease.version_id, fitted, read.product_keys, until=split.train.now)
-        connection.close()
         return fitted
 
     def _start(self, earlier: Fitted | None) -> Fitted | None:
@@ -146,6 +146,8 @@ class _Run:
     ) -> Fitted:
         """Fit on all or a part of what was read."""
         self._enter(phase)
+        # A fit takes minutes: no connection waits for it, so that no pooler and no restart can break it.
+        connection.close()
         more: dict[str, Any] = {}
         if self.algorithm.keeps_checkpoints:
             options = {"options": self.version.options, "seed": settings.SEED, "start": self.warm_starts}
@@ -165,5 +167,4 @@ class _Run:
 
     def _write(self, **fields: Any) -> None:
         self.lease.write(**fields)
-        # A fit takes minutes: no connection waits for it, so that no pooler and no restart can break it.
         connection.close()
