@@ -46,8 +46,8 @@ def train(model: SASRecModel, split: Split, *, seconds: float) -> None:
     observer = Observer(lambda: ndcg(model, histories, split["users"], split["targets"]))
 
     def after_batch(trainer: Trainer, *_: Any) -> None:
-        observer.look(trainer.global_step / trainer.num_training_batches)
         trainer.should_stop = observer.seconds > seconds
+        observer.look(trainer.global_step / trainer.num_training_batches, now=trainer.should_stop)
 
     # A callback of functions, since the model fits with a deep copy of its trainer.
     model._trainer = Trainer(
