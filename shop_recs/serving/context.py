@@ -99,8 +99,9 @@ _TITLE = "(SELECT {title} FROM {table} AS product WHERE product.{key} = recent.p
 
 # One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
 # vectors as bytes, which numpy reads without parsing text; those of one dimension say nothing about an event.
-# Neighbours come in the order in which `NeighbourScore` looks them up. An encoder comes only where this
-# process does not hold it yet. All comes from one snapshot, so a publish cannot mix versions.
+# Of neighbours only whether there are some: a history has thousands, and only the list that they rank needs
+# them. An encoder comes only where this process does not hold it yet. All comes from one snapshot, so a
+# publish cannot mix versions.
 _CONTEXT = """
     WITH event AS MATERIALIZED (
         SELECT recent.product_id, recent.kind, {title} AS title,
@@ -117,27 +118,25 @@ _CONTEXT = """
     SELECT history.products, history.kinds, history.ages, history.titles,
            version.id, version.algorithm, version.item_count, version.finds_similar,
            (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
-           coalesce(pairs.packed, (
+           coalesce((
                SELECT string_agg(int2send(place::int2) || vector_send(item.vector), '' ORDER BY place)
                FROM event JOIN shop_recs_itemvector AS item
                ON item.product_id = event.product_id AND item.version_id = version.id
                WHERE version.dimensions > 1
+           ), (
+               SELECT string_agg(int2send(place::int2), '' ORDER BY place)
+               FROM event CROSS JOIN LATERAL (
+                   SELECT FROM shop_recs_itemneighbour AS pair
+                   WHERE pair.product_id = event.product_id AND pair.version_id = version.id LIMIT 1
+               ) AS has_neighbours
+               WHERE version.dimensions IS NULL
            ), ''),
-           version.dimensions, version.unit_norm, coalesce(pairs.neighbours, '{{}}'),
+           version.dimensions, version.unit_norm,
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
     LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(ladder)s::text[])
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
     LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
-    LEFT JOIN LATERAL (
-        SELECT array_agg(pair.neighbour_id::text ORDER BY pair.neighbour_id, place) AS neighbours,
-               string_agg(
-                   int2send(place::int2) || float4send(pair.score), '' ORDER BY pair.neighbour_id, place
-               ) AS packed
-        FROM event JOIN shop_recs_itemneighbour AS pair
-        ON pair.product_id = event.product_id AND pair.version_id = version.id
-        WHERE version.dimensions IS NULL
-    ) AS pairs ON true
 """
 
 
@@ -174,12 +173,12 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:
-    *facts, dimensions, unit_norm, neighbours, name, content = row
+    *facts, dimensions, unit_norm, name, content = row
     version: ActiveVersion
     if dimensions is None:
-        version = NeighbourVersion(*facts, *[neighbours])
+        version = NeighbourVersion(*facts)
     else:
-        version = VectorVersion(*facts, *[dimensions, unit_norm])
+        version = VectorVersion(*[*facts, dimensions, unit_norm])
     if content is not None:
         encoding.hold(name, content, sha256=str(version.sha256))
     return version

@@ -95,26 +95,24 @@ def _reason(row: Row, context: Context, because: Callable[[Event], Reason]) -> R
     if row.rung is None:
         return _("new in the shop"), None
     if isinstance(row.rung, NeighbourRung):
-        places = row.rung.places_behind(str(row.product.pk))
+        event = None if row.place is None else context.events[int(row.place)]
     elif row.vector is not None:
-        places = _nearest_first(row.vector, row.rung.version)
+        event = _nearest(row.vector, row.rung.version, context)
     else:
         return _("popular right now"), None
-    events = (context.events[place] for place in places)
-    event = next((event for event in events if event.title is not None), None)
-    if event is None:  # all were deleted since
+    if event is None:
         return "", None
     if event.product == row.product.pk:
         return THIS[Kind(event.kind)], row.product
     return because(event)
 
 
-def _nearest_first(vector: Floats, version: VectorVersion) -> list[int]:
-    """The events, those whose product is most like the recommended one first, of equals the latest."""
+def _nearest(vector: Floats, version: VectorVersion, context: Context) -> Event | None:
+    """The event whose product is most like the recommended one, of equals the latest; none deleted since."""
     latest_first = (version.units @ vector)[::-1]
     nearest_first = (-latest_first).argsort(kind="stable")
-    places: list[int] = version.places[-1 - nearest_first].tolist()
-    return places
+    events = (context.events[place] for place in version.places[-1 - nearest_first])
+    return next((event for event in events if event.title is not None), None)
 
 
 def _alike(event: Event, *, seeds: Mapping[Any, Any]) -> Reason:

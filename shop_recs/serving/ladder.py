@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,44 +56,18 @@ class VectorRung(_Rung):
 
 @dataclass(frozen=True, eq=False)
 class NeighbourRung(_Rung):
-    """Ranks by what the events contribute to a product: the sum of weight times pair score.
+    """Ranks by what the events add to a product: the sum of their weights times the scores of the pairs.
 
     Attributes:
-        contributions: `(m,)` float32, of each of the version's `m` pairs.
+        products: the keys of the events that count, oldest first.
+        weights: of each of these events, positive.
+        places: where each of them is among all events, or None where its product was deleted since.
     """
 
     version: NeighbourVersion
-    contributions: Floats
-
-    @cached_property
-    def scores(self) -> dict[str, float]:
-        """The products with a positive score, by key in the order of the database."""
-        sums = np.add.reduceat(self.contributions, list(self._first.values()), dtype=np.float64)
-        return {key: score for key, score in zip(self._first, sums.tolist(), strict=True) if score > 0}
-
-    @cached_property
-    def arrays(self) -> tuple[str, str]:
-        """The keys and the values of `scores` as PostgreSQL reads arrays."""
-        # No text of PostgreSQL's has a zero byte, so it can stand for the border between two keys.
-        keys = "\0".join(self.scores).replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","')
-        return f'{{"{keys}"}}', f"{{{','.join(map(repr, self.scores.values()))}}}"
-
-    def places_behind(self, key: str) -> list[int]:
-        """The events that contribute to a product, the largest contribution first, of equals the latest."""
-        if (start := self._first.get(key)) is None:
-            return []
-        count = self.version.neighbours[start : start + len(self.version.places)].count(key)
-        pairs = range(start, start + count)
-        best_first = sorted(pairs, key=lambda pair: (-self.contributions[pair], -pair))
-        return [int(self.version.pair_places[pair]) for pair in best_first if self.contributions[pair] > 0]
-
-    @cached_property
-    def _first(self) -> dict[str, int]:
-        """The first pair of each neighbour."""
-        first: dict[str, int] = {}
-        for pair, key in enumerate(self.version.neighbours):
-            first.setdefault(key, pair)
-        return first
+    products: Sequence[Any]
+    weights: Sequence[float]
+    places: Sequence[int | None]
 
 
 Rung = VectorRung | NeighbourRung
@@ -138,7 +112,7 @@ def _encoded(context: Context, version: ActiveVersion) -> Rung | None:
         expected = min(len(version.places), encoder.history_length)
         if answer.shape != (expected,):
             raise ValueError(f"weights of shape {answer.shape}, not ({expected},)")
-        return _weighted(version, answer)
+        return _weighted(context, version, answer) if answer.any() else None
     return VectorRung(version, query=answer, by_angle=False, personal=encoder.history_length > 0)
 
 
@@ -150,19 +124,25 @@ def _averaged(context: Context, version: ActiveVersion) -> Rung | None:
     if not k:
         return None
     if isinstance(version, NeighbourVersion):
-        return _weighted(version, np.full(k, 1 / k, dtype=np.float32))
+        return _weighted(context, version, np.full(k, 1 / k, dtype=np.float32))
     mean: Floats = version.units.mean(axis=0)
     # Inner products rank unit vectors as angles do, so a version of these needs only one index.
     by_angle = not version.unit_norm
     return VectorRung(version, query=mean, by_angle=by_angle, personal=True) if mean.any() else None
 
 
-def _weighted(version: NeighbourVersion, weights: Floats) -> NeighbourRung | None:
-    """The rung in which the last events that the version knows weigh so much, and those before nothing."""
-    if not np.isfinite(weights).all():
-        raise ValueError("weights that are not finite")
-    of_event = np.zeros(int(version.places.max(initial=-1)) + 1, dtype=np.float32)
-    of_event[version.places[len(version.places) - len(weights) :]] = weights
-    contributions = of_event[version.pair_places] * version.pair_scores
-    rung = NeighbourRung(version, contributions=contributions, personal=True)
-    return rung if rung.scores else None
+def _weighted(context: Context, version: NeighbourVersion, weights: Floats) -> NeighbourRung:
+    """The rung in which the last events that the version knows weigh so much, and all others nothing."""
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError("weights that are negative or not finite")
+    places = version.places[len(version.places) - len(weights) :].tolist()
+    counting = [(place, weight) for place, weight in zip(places, weights.tolist(), strict=True) if weight]
+    events = [context.events[place] for place, _ in counting]
+    there = [event.title is not None for event in events]
+    return NeighbourRung(
+        version,
+        personal=True,
+        products=[event.product for event in events],
+        weights=[weight for _, weight in counting],
+        places=[place if kept else None for (place, _), kept in zip(counting, there, strict=True)],
+    )

@@ -1,14 +1,36 @@
-"""The scores of a neighbour rung in SQL: looked up by the product's key, so that no queryset needs a join."""
+"""Ranking by neighbours in SQL: sums made once in a statement, then looked up by the product's key."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, FloatField, Func
+from django.db.models import BooleanField, Func, JSONField
 
 from shop_recs.conf import get_product_model
 from shop_recs.serving.ladder import NeighbourRung
+
+# Neither mentions a column of the shop's queryset, so PostgreSQL evaluates each once and before it looks at
+# any product. A join of the sums would be no faster, and would have to fit whatever queryset the shop gives.
+_NEIGHBOURS = """ARRAY(
+    SELECT neighbour_id FROM shop_recs_itemneighbour
+    WHERE version_id = %s AND product_id = ANY(%s::{key_type}[])
+)"""
+
+# By key: the sum, negative so that less is better, and the place of the event that adds most, of equals the
+# latest. Arrays compare by their first numbers, then by their second.
+_SUMS = """(
+    SELECT jsonb_object_agg(neighbour_id, ARRAY[-score, place])
+    FROM (
+        SELECT pair.neighbour_id, sum(pair.score * event.weight) AS score,
+               (max(ARRAY[pair.score * event.weight, event.place]) FILTER (WHERE event.place IS NOT NULL))[2]
+               AS place
+        FROM unnest(%s::{key_type}[], %s::float8[], %s::float8[]) AS event(product_id, weight, place)
+        JOIN shop_recs_itemneighbour AS pair
+        ON pair.product_id = event.product_id AND pair.version_id = %s
+        GROUP BY pair.neighbour_id
+    ) AS neighbour
+)"""
 
 
 class IsNeighbour(Func):
@@ -24,14 +46,14 @@ class IsNeighbour(Func):
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         key, parameters = compiler.compile(self.source_expressions[0])
-        keys, _ = self.rung.arrays
-        return f"{key} = ANY({_keys(connection)})", (*parameters, keys)
+        neighbours = _NEIGHBOURS.format(key_type=_key_type(connection))
+        return f"{key} = ANY({neighbours})", (*parameters, self.rung.version.id, self.rung.products)
 
 
-class NeighbourScore(Func):
-    """The rung's score of the product, or NULL where it is no neighbour."""
+class NeighbourDistance(Func):
+    """`[minus the rung's score, place of the event that adds most to it]`; NULL where it is no neighbour."""
 
-    output_field = FloatField()
+    output_field = JSONField()
 
     def __init__(self, rung: NeighbourRung) -> None:
         super().__init__("pk")
@@ -40,20 +62,17 @@ class NeighbourScore(Func):
     def as_sql(  # type: ignore[override]
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
-        key, parameters = compiler.compile(self.source_expressions[0])
-        return looked_up(self.rung, key, parameters, connection)
+        return looked_up(self.rung, compiler.compile(self.source_expressions[0]), connection)
 
 
 def looked_up(
-    rung: NeighbourRung, key: str, parameters: tuple[Any, ...], connection: BaseDatabaseWrapper
+    rung: NeighbourRung, key: tuple[str, tuple[Any, ...]], connection: BaseDatabaseWrapper
 ) -> tuple[str, tuple[Any, ...]]:
-    """SQL of the rung's score, and its parameters, by those of a product's key."""
-    known, (keys, scores) = _keys(connection), rung.arrays
-    # A binary search of PostgreSQL's own; a join would have to fit whatever queryset the shop gives.
-    found = f"(%s::float8[])[width_bucket({key}, {known})]"
-    score = f"CASE WHEN {key} = ANY({known}) THEN {found} END"
-    return score, (*parameters, keys, scores, *parameters, keys)
+    """What `NeighbourDistance` is of the product with this key; SQL and parameters, as is the key."""
+    sums = _SUMS.format(key_type=_key_type(connection))
+    events = (rung.products, rung.weights, rung.places, rung.version.id)
+    return f"({sums} -> ({key[0]})::text)", (*events, *key[1])
 
 
-def _keys(connection: BaseDatabaseWrapper) -> str:
-    return f"%s::{get_product_model()._meta.pk.rel_db_type(connection)}[]"
+def _key_type(connection: BaseDatabaseWrapper) -> str:
+    return str(get_product_model()._meta.pk.rel_db_type(connection))

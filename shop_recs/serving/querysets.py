@@ -68,8 +68,8 @@ class Score(Func):
             return "NULL::float8", ()
         by_vector, by_key = self.source_expressions
         if isinstance(rung, NeighbourRung):
-            key, parameters = compiler.compile(by_key)
-            return looked_up(rung, key, parameters, connection)
+            distance, parameters = looked_up(rung, compiler.compile(by_key), connection)
+            return f"-({distance} ->> 0)::float8", parameters
         vector, parameters = compiler.compile(by_vector)
         measured = f"1 - ({vector} <=> %s)" if rung.by_angle else f"-({vector} <#> %s)"
         return f"({measured})", (*parameters, Vector(rung.query).to_text())

@@ -26,7 +26,7 @@ from pgvector import Vector
 from shop_recs.conf import settings
 from shop_recs.serving.context import Context
 from shop_recs.serving.ladder import Floats, NeighbourRung, Rung, VectorRung
-from shop_recs.serving.lookup import IsNeighbour, NeighbourScore
+from shop_recs.serving.lookup import IsNeighbour, NeighbourDistance
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
@@ -36,12 +36,18 @@ VECTOR = "_shop_recs_vector"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A product as a statement ranked it: by which rung (None: by age alone), how well, its vector there."""
+    """A product as a statement ranked it: by which rung (None: by age alone), how well, and what explains it.
+
+    Attributes:
+        vector: the product's vector there, where the rung ranks by vectors and for each shopper.
+        place: of the event that adds most to it, where the rung ranks by neighbours.
+    """
 
     product: Any
     rung: Rung | None
     score: float
     vector: Floats | None = None
+    place: int | None = None
 
 
 class SearchOn(Func):
@@ -99,9 +105,9 @@ def _distance(rung: VectorRung, vector: str, *, indexed: bool = False) -> Func:
     return Func(vector, template=f"(%(expressions)s){cast} {operator} '{query}'", output_field=FloatField())
 
 
-def _score(rung: Rung, distance: float) -> float:
-    """The cosine, inner product or sum behind a distance; higher is better."""
-    return 1.0 - distance if isinstance(rung, VectorRung) and rung.by_angle else -distance
+def _score(rung: VectorRung, distance: float) -> float:
+    """The cosine or the inner product behind a distance; higher is better."""
+    return 1.0 - distance if rung.by_angle else -distance
 
 
 def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
@@ -162,7 +168,7 @@ def _category(model: type[Model]) -> str | None:
 def _measures(rung: Rung, number: int, vector: str = "", *, indexed: bool = False) -> dict[str, Any]:
     """Annotations: the distance by the rung and, for explaining it, the product's vector."""
     if isinstance(rung, NeighbourRung):
-        return {f"{DISTANCE}_{number}": -NeighbourScore(rung)}
+        return {f"{DISTANCE}_{number}": NeighbourDistance(rung)}
     measures: dict[str, Any] = {f"{DISTANCE}_{number}": _distance(rung, vector, indexed=indexed)}
     if rung.personal:
         # Bytes are read faster; without an index they would be packed for every product there is.
@@ -177,8 +183,12 @@ def _row(product: Any, rungs: Sequence[Rung]) -> Row:
     for number, rung in reversed(list(enumerate(rungs))):
         distance = product.__dict__.pop(f"{DISTANCE}_{number}")
         vector = product.__dict__.pop(f"{VECTOR}_{number}", None)
-        if distance is not None:
-            found = Row(product, rung, _score(rung, distance), _unpacked(vector))
+        if distance is None:
+            continue
+        if isinstance(rung, NeighbourRung):
+            found = Row(product, rung, -distance[0], place=distance[1])
+        else:
+            found = Row(product, rung, _score(rung, distance), vector=_unpacked(vector))
     return found
 
 

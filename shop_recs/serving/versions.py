@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -89,13 +88,7 @@ class VectorVersion(_Version):
 
 @dataclass(frozen=True)
 class NeighbourVersion(_Version):
-    """A version of neighbours; `packed` holds for each the place of its event, then the pair's score.
-
-    Attributes:
-        neighbours: `m` keys as text, in the database's order; one of several events is there for each.
-    """
-
-    neighbours: Sequence[str]
+    """A version of neighbours; `packed` holds the places of the events whose products have some."""
 
     @property
     def for_everybody(self) -> bool:
@@ -103,25 +96,11 @@ class NeighbourVersion(_Version):
 
     @cached_property
     def places(self) -> Places:
-        return np.unique(self.pair_places)
+        return np.frombuffer(self.packed, dtype=">i2").astype(np.int16)
 
     @property
     def vectors(self) -> Floats:
         return np.empty((len(self.places), 0), dtype=np.float32)
-
-    @cached_property
-    def pair_places(self) -> Places:
-        """`(m,)` the event of each neighbour, ascending among those with the same key."""
-        return self._rows["place"].astype(np.int16)
-
-    @cached_property
-    def pair_scores(self) -> Floats:
-        """`(m,)` how well each neighbour goes with its event's product."""
-        return self._rows["score"].astype(np.float32)
-
-    @cached_property
-    def _rows(self) -> npt.NDArray[Any]:
-        return np.frombuffer(self.packed, dtype=[("place", ">i2"), ("score", ">f4")])
 
 
 ActiveVersion = VectorVersion | NeighbourVersion

@@ -12,7 +12,7 @@ from shop_recs.algorithms.base import FittedNeighbours
 from shop_recs.algorithms.encoders import Encoder
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from shop_recs.algorithms.encoders.recency import RecencyEncoder
+from shop_recs.algorithms.encoders.weights import WeightsEncoder
 from shop_recs.models import ActiveModel, EncoderArtefact, ItemNeighbour, ItemVector, ModelVersion
 from shop_recs.training import partitions
 from shop_recs.training.contents import neighbour_rows, vector_rows
@@ -80,7 +80,9 @@ def neighbours(pairs: Mapping[int, Mapping[int, float]], *, n_items: int) -> Fit
         pair_scores=np.array([score for _, score in rows], dtype=np.float32),
         support=np.ones(len(rows), dtype=np.int32),
         known=np.array([bool(of_item) for of_item in own]),
-        encoder=RecencyEncoder(np.ones(8, dtype=np.float32), half_life_days=1.0, history_length=50),
+        encoder=WeightsEncoder(
+            np.ones(8, dtype=np.float32), half_life_days=1.0, step_decay=1.0, history_length=50
+        ),
     )
 
 
