@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from shop_recs.algorithms.sequence.batches import Batch, Rows
-from shop_recs.algorithms.sequence.objectives import Objective, at, cut_short, rows_with_query, with_query
+from shop_recs.algorithms.sequence.queried import QueriedPlaces, cut_short, rows_with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
 
@@ -29,36 +29,27 @@ class BERT4Rec(TransformerOptions, SequenceRecommender):
         if isinstance(self.masked, bool) or not 0.0 <= self.masked < 1.0:
             raise ValueError(f"masked must be at least 0 and below 1, not {self.masked!r}; try 0.3")
 
-    def objective(self, *, length: int, dropout: float) -> Objective:
+    def objective(self, *, length: int, dropout: float) -> MaskedEvents:
         """Masked events."""
         # One place more for the mask that asks for what comes next.
         network = self.transformer(length=length + 1, dropout=dropout)
         return MaskedEvents(network, dimensions=self.dimensions, masked=self.masked)
 
 
-class MaskedEvents(Objective):
+class MaskedEvents(QueriedPlaces):
     """Foresees masked events from those around them; the one after the history is always masked."""
 
     def __init__(self, network: Transformer, *, dimensions: int, masked: float) -> None:
-        super().__init__()
-        network.pass_on()
-        self.network, self.masked = network, masked
-        self.mask = nn.Parameter(torch.randn(dimensions))
+        super().__init__(network, dimensions=dimensions)
+        self.masked = masked
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
         batch, following = cut_short(batch, following)
-        hidden = (torch.rand(x.shape[:2], device=x.device) < self.masked) & batch.valid
-        x, end = with_query(torch.where(hidden[..., None], self.mask, x), batch.lengths, self.mask)
+        hidden = batch.valid & (torch.rand(x.shape[:2], device=x.device) < self.masked)
+        # Of every window something is given: one that would be masked whole is left whole.
+        hidden &= (batch.valid & ~hidden).any(dim=1, keepdim=True)
+        x, end = self.with_query(torch.where(hidden[..., None], self.query, x), batch.lengths)
+        given = functional.pad(batch.valid & ~hidden, (0, 1))
         asked = functional.pad(hidden, (0, 1)) | end
-        rows = rows_with_query(batch, following)[asked.cpu().numpy()]
-        return self._states(x, batch.lengths)[asked], rows
-
-    def last(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x, _ = with_query(x, lengths, self.mask)
-        return at(self._states(x, lengths), lengths)
-
-    def _states(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """`(B, L + 1, d)` states; every place looks at all events and masks, none at the padding."""
-        visible = torch.arange(x.shape[1], device=x.device) <= lengths[:, None]
-        states: Tensor = self.network(x, visible=visible[:, None, None])
-        return states
+        states = self.states(x, given[:, None])
+        return states[asked], rows_with_query(batch, following)[asked.cpu().numpy()]

@@ -41,7 +41,8 @@ class Caser(SequenceRecommender):
                 horizontal=self.horizontal,
                 vertical=self.vertical,
                 dropout=dropout,
-            )
+            ),
+            dimensions=self.dimensions,
         )
 
 

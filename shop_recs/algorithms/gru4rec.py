@@ -34,7 +34,8 @@ class GRU4Rec(SequenceRecommender):
     def objective(self, *, length: int, dropout: float) -> NextEvent:
         """Recurrent layers."""
         return NextEvent(
-            Recurrence(dimensions=self.dimensions, layers=self.layers, hidden=self.hidden, dropout=dropout)
+            Recurrence(dimensions=self.dimensions, layers=self.layers, hidden=self.hidden, dropout=dropout),
+            dimensions=self.dimensions,
         )
 
 

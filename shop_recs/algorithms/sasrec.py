@@ -19,4 +19,5 @@ class SASRec(TransformerOptions, SequenceRecommender):
 
     def objective(self, *, length: int, dropout: float) -> NextEvent:
         """Blocks of causal self-attention."""
-        return NextEvent(self.transformer(length=length, dropout=dropout))
+        network = self.transformer(length=length, dropout=dropout)
+        return NextEvent(network, dimensions=self.dimensions)

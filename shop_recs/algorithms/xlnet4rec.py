@@ -5,75 +5,60 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from shop_recs.algorithms.sequence.batches import Batch, Rows
-from shop_recs.algorithms.sequence.objectives import Objective, at, cut_short, rows_with_query, with_query
+from shop_recs.algorithms.sequence.queried import QueriedPlaces, cut_short, rows_with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
-from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
+from shop_recs.algorithms.sequence.transformer import TransformerOptions
 
 
 @dataclass(frozen=True, kw_only=True)
 class XLNet4Rec(TransformerOptions, SequenceRecommender):
     """The two streams of XLNet (Yang et al. 2019) over the blocks and the softmax of `SASRec`."""
 
-    def objective(self, *, length: int, dropout: float) -> Objective:
+    def objective(self, *, length: int, dropout: float) -> Permutation:
         """Events in random order."""
         # One place more for the query that asks for what comes next.
         network = self.transformer(length=length + 1, dropout=dropout)
         return Permutation(network, dimensions=self.dimensions)
 
 
-class Permutation(Objective):
+class Permutation(QueriedPlaces):
     """Foresees events in a random order, each from its place and the events that are earlier in the order.
 
     The events are one stream: each sees itself and those before it in the order. The queries are another: at
-    each place a learned vector that sees the events before it in the order. A random part of the window is
-    given: it comes first, and all of it sees each other. What follows the window comes last.
+    each place one that sees the events before it in the order. A random part of the window is given: it comes
+    first, and all of it sees each other. What follows the window comes last.
     """
-
-    def __init__(self, network: Transformer, *, dimensions: int) -> None:
-        super().__init__()
-        network.pass_on()
-        self.network = network
-        self.mask = nn.Parameter(torch.randn(dimensions))
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
         batch, following = cut_short(batch, following)
         length = x.shape[1]
         order = _random_order(batch.valid)
-        queries, end = with_query(self.mask.expand_as(x), batch.lengths, self.mask)
+        queries, end = self.with_query(self.query.expand_as(x), batch.lengths)
         asked_order = torch.where(end, torch.inf, functional.pad(order, (0, 1)))
         places = torch.arange(length + 1, device=x.device)
-        states = self.network(
+        states = self.states(
             torch.cat([x, queries], dim=1),
-            visible=_visible(order, asked_order),
+            _visible(order, asked_order),
             positions=torch.cat([places[:-1], places]),
         )[:, length:]
         asked = functional.pad((order > 0) & batch.valid, (0, 1)) | end
         return states[asked], rows_with_query(batch, following)[asked.cpu().numpy()]
 
-    def last(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x, _ = with_query(x, lengths, self.mask)
-        places = torch.arange(x.shape[1], device=x.device)
-        given = places < lengths[:, None]
-        visible = given[:, None] | (places == places[:, None])
-        return at(self.network(x, visible=visible[:, None]), lengths)
-
 
 def _random_order(valid: Tensor) -> Tensor:
-    """`(B, L)` when each event's turn is: 0 for those that are given, infinity in the padding."""
-    turn = torch.rand(valid.shape, device=valid.device)
-    given = turn < torch.rand((len(valid), 1), device=valid.device)
-    return turn.masked_fill(given, 0.0).masked_fill(~valid, torch.inf)
+    """`(B, L)` when each event's turn is: 0 for those given, one or more, and infinity in the padding."""
+    turn = torch.rand(valid.shape, device=valid.device).masked_fill(~valid, torch.inf)
+    until = torch.rand((len(valid), 1), device=valid.device)
+    return turn.masked_fill(turn <= until.maximum(turn.amin(dim=1, keepdim=True)), 0.0)
 
 
 def _visible(order: Tensor, asked_order: Tensor) -> Tensor:
-    """`(B, 1, 2L + 1, 2L + 1)` what events `(B, L)` and queries `(B, L + 1)` see."""
-    length = order.shape[1]
+    """`(B, 2L + 1, 2L + 1)` what events `(B, L)` and queries `(B, L + 1)` see; no query is seen."""
     events = order[:, None] <= order[:, :, None]
     queries = order[:, None] < asked_order[:, :, None]
     seen = torch.cat([events, queries], dim=1)  # (B, 2L + 1, L)
-    itself = torch.eye(2 * length + 1, dtype=torch.bool, device=order.device)[:, length:]
-    return torch.cat([seen, itself.expand(len(order), -1, -1)], dim=2)[:, None]
+    return functional.pad(seen, (0, asked_order.shape[1]))

@@ -18,7 +18,7 @@ D, LENGTH = 16, 12
 def model():
     torch.manual_seed(0)
     network = Transformer(dimensions=D, blocks=2, heads=2, length=LENGTH, dropout=0.3)
-    return SequenceModel(NextEvent(network), n_items=30, dimensions=D, dropout=0.3).eval()
+    return SequenceModel(NextEvent(network, dimensions=D), n_items=30, dimensions=D, dropout=0.3).eval()
 
 
 def inputs(model, *, length):

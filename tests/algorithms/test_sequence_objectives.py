@@ -111,7 +111,7 @@ def test_a_window_is_cut_anywhere_and_asked_for_what_follows(recommender, batch)
     asked = [objective(events(), batch, batch.rows + 1)[1].tolist() for _ in range(100)]
     assert all(len(rows) == len(set(rows)) for rows in asked)
     assert {max(row for row in rows if row < 9) for rows in asked} == set(range(1, 9))
-    assert {row for rows in asked for row in rows} == set(range(15))
+    assert {row for rows in asked for row in rows} == set(range(15)) - {13}
 
 
 @torch.no_grad()

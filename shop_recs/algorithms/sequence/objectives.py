@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,52 +37,36 @@ class Objective(nn.Module, ABC):
 
 
 class NextEvent(Objective):
-    """Every event of a window foresees what follows it.
+    """Every event of a window foresees what follows it, by a network and by all that happened so far.
+
+    The sum of the events so far, which no network learns easily, is what foresees repeated purchases, and
+    baskets whose order means nothing.
 
     Args:
         network: `(B, L, d) -> (B, L, d)` in which no event sees a later one, so that padding on the right is
             never looked at.
+        dimensions: the d of it.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, dimensions: int) -> None:
         super().__init__()
         self.network = network
+        self.of_network = nn.Parameter(torch.ones(dimensions))
+        self.of_sum = nn.Parameter(torch.ones(dimensions))
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
-        return self.network(x)[batch.valid], following
+        return self._states(x)[batch.valid], following
 
     def last(self, x: Tensor, lengths: Tensor) -> Tensor:
-        return at(self.network(x), lengths - 1)
+        return at(self._states(x), lengths - 1)
+
+    def _states(self, x: Tensor) -> Tensor:
+        # Divided by the root of their number, unrelated events add up to the length of one.
+        counts = torch.arange(1, x.shape[1] + 1, device=x.device)[:, None]
+        states: Tensor = self.network(x) * self.of_network + x.cumsum(dim=1) / counts.sqrt() * self.of_sum
+        return states
 
 
 def at(states: Tensor, places: Tensor) -> Tensor:
     """`(B, d)` the state at one place `(B,)` of each row of `states` `(B, L, d)`."""
     return states.gather(1, places[:, None, None].expand(-1, 1, states.shape[2])).squeeze(1)
-
-
-def cut_short(batch: Batch, following: Rows) -> tuple[Batch, Rows]:
-    """The windows cut after a random event each, so that short histories are learned as well."""
-    drawn = 1 + (torch.rand(len(batch.lengths), device=batch.lengths.device) * batch.lengths).long()
-    shorter = replace(batch, lengths=drawn.minimum(batch.lengths))
-    kept = shorter.valid[batch.valid].cpu().numpy()
-    return replace(shorter, rows=batch.rows[kept]), following[kept]
-
-
-def with_query(x: Tensor, lengths: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-    """Histories with the vector `query` `(d,)` after the last event, as if one more had happened.
-
-    Returns:
-        `(B, L + 1, d)`, and `(B, L + 1)` bool where `query` stands.
-    """
-    end = torch.arange(x.shape[1] + 1, device=x.device) == lengths[:, None]
-    longer = torch.cat([x, query.expand(x.shape[0], 1, -1)], dim=1)
-    return torch.where(end[..., None], query, longer), end
-
-
-def rows_with_query(batch: Batch, following: Rows) -> Rows:
-    """`(B, L + 1)` the log's row at each place of `with_query`: at the end what follows the window."""
-    valid, lengths = batch.valid.cpu().numpy(), batch.lengths.cpu().numpy()
-    rows = np.zeros((len(valid), valid.shape[1] + 1), dtype=np.int64)
-    rows[:, :-1][valid] = batch.rows
-    rows[np.arange(len(rows)), lengths] = following[np.cumsum(lengths) - 1]
-    return rows

@@ -24,7 +24,7 @@ class TransformerOptions(SequenceOptions):
         heads: attention heads of each; must divide half of `dimensions`.
     """
 
-    blocks: int = 1
+    blocks: int = 2
     heads: int = 2
 
     def __post_init__(self) -> None:
@@ -64,15 +64,6 @@ class Transformer(nn.Module):
         for block in self.blocks:
             x = block(x, visible, positions)
         return x
-
-    @torch.no_grad()
-    def pass_on(self) -> None:
-        """Make attention start near the mean of what it looks at: what a place without an item can go by."""
-        for block in self.blocks:
-            inward, outward = block.attention.inward.weight, block.attention.outward.weight
-            unchanged = torch.eye(len(outward))
-            inward[-len(outward) :] += unchanged
-            outward += unchanged
 
 
 class Block(nn.Module):
