@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -95,7 +97,7 @@ def test_what_follows_a_line_of_an_order_is_the_next_line_or_any_of_the_next_ord
     rng = np.random.default_rng(0)
     drawn = [sequences.followers(np.arange(5), rng=rng).tolist() for _ in range(50)]
     by_line = [set(rows) for rows in zip(*drawn, strict=True)]
-    assert by_line == [{1, 2, 3, 4}, {2, 3, 4}, {3, 5}, {4, 5}, {5}]
+    assert by_line == [{1, 2, 3, 4}, {2, 3, 4}, {3, 4, 5}, {4, 5}, {5}]
     assert len(sequences) == 5
 
 
@@ -110,3 +112,14 @@ def test_an_event_weighs_as_much_as_its_kind():
     weights = np.array([1, 1, 2, 3, 4, 1, 1, 1], dtype=np.float32)
     sequences = sequences_of(log_of([[1, 2, 3]], kinds=[[1, 3, 4]], kind_weights=weights))
     assert sequences.weights.tolist() == [1.0, 3.0, 4.0]
+
+
+def test_events_of_all_kinds_but_the_last_may_count_less():
+    sequences = sequences_of(log_of([[1, 2, 3]], kinds=[[1, 3, 3]]), other_kinds=0.25)
+    assert sequences.weights.tolist() == [0.25, 1.0, 1.0]
+
+
+def test_an_event_weighs_less_the_older_it_is():
+    log = log_of([[1, 2]], times=[[0.0, 86_400.0]])
+    sequences = sequences_of(replace(log, weights=np.array([0.5, 1.0], dtype=np.float32)))
+    assert sequences.weights.tolist() == [0.5, 1.0]

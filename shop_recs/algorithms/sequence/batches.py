@@ -16,7 +16,7 @@ from shop_recs.algorithms.base import SECONDS_PER_DAY, TrainingData
 Rows = npt.NDArray[np.int64]
 
 BESIDE = 0.5
-"""How often a line of an order foresees the next line instead of the next order.
+"""How often a line of an order foresees another of its lines instead of the next order.
 
 Orders teach which items go together, but lists are asked for between orders: on a log of large baskets, half
 and half ranks the next one better than either alone.
@@ -70,11 +70,12 @@ class Sequences:
         return positions
 
     def followers(self, rows: Rows, *, rng: np.random.Generator) -> Rows:
-        """The row that each of `rows` should foresee: one of the next moment, or the next of its own."""
+        """The row that each of `rows` should foresee: one of the next moment, or a later one of its own."""
         first = self.until[rows]
         later = rng.integers(first, self.until[first])
         beside = (rows + 1 < first) & (rng.random(len(rows)) < BESIDE)
-        return np.where(beside, rows + 1, later)
+        rest = rng.integers(np.minimum(rows + 1, first - 1), first)
+        return np.where(beside, rest, later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,13 @@ class Batch:
         )
 
 
-def sequences_of(data: TrainingData) -> Sequences:
-    """The whole log as sequences, an event weighing as much as its kind."""
+def sequences_of(data: TrainingData, *, other_kinds: float = 1.0) -> Sequences:
+    """The whole log as sequences, an event weighing as much as its kind and its age say.
+
+    Args:
+        data: the log.
+        other_kinds: factor of the weights of all kinds but the log's last, the purchase.
+    """
     vocabulary, items = np.unique(data.items, return_inverse=True)
     gaps = np.diff(data.times, prepend=data.times[:1]) / SECONDS_PER_DAY
     offsets = data.offsets
@@ -121,7 +127,9 @@ def sequences_of(data: TrainingData) -> Sequences:
         items=items.astype(np.int64),
         kinds=data.kinds.astype(np.int64),
         gaps=gaps.astype(np.float32),
-        weights=data.kind_weights[data.kinds],
+        weights=(np.where(data.kinds == data.kinds.max(initial=0), 1.0, other_kinds) * data.weights).astype(
+            np.float32
+        ),
         since=np.repeat(moments, sizes),
         until=np.repeat(moments + sizes, sizes),
         starts=offsets[:-1],

@@ -34,6 +34,8 @@ class SequenceOptions:
         loss: `softmax` over all items, `sampled` over some with a correction for popularity, `gbce` over a
             uniform sample; `auto`: `softmax` up to `FULL_SOFTMAX_ITEMS` items, `sampled` beyond.
         negatives: sampled items that each batch shares.
+        other_kinds: how much an event counts as a target, besides its weight, that is not of the log's last
+            kind: what is to be foreseen is the purchase, and views and carts are seen as events before it.
         scale: factor of the cosine inside the softmax.
         learning_rate: its peak, after the warm-up.
         precision: `float32`, `bfloat16` for large products, or `auto`: what this machine is faster in.
@@ -48,17 +50,18 @@ class SequenceOptions:
         "scale": Between(8.0, 24.0),
     }
 
-    dimensions: int = 64
+    dimensions: int = 128
     history_length: int | None = None
     dropout: float | None = None
     batch_tokens: int = 2048
-    max_epochs: int = 10
+    max_epochs: int = 12
     max_minutes: float | None = None
     patience: int = 3
     negatives: int = 2048
     scale: float = 14.0
     learning_rate: float = 6e-3
     loss: str = "auto"
+    other_kinds: float = 0.1
     precision: str = "auto"
     device: str = "auto"
 
@@ -76,6 +79,8 @@ class SequenceOptions:
         if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout must be at least 0 and below 1, or None, not {self.dropout!r}")
 
+        if not 0.0 <= self.other_kinds <= 1.0:
+            raise ValueError(f"other_kinds must be between 0 and 1, not {self.other_kinds!r}")
         for name, known in (("loss", LOSSES), ("precision", PRECISIONS), ("device", DEVICES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(self, name)!r}")

@@ -67,7 +67,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
         Raises:
             NotEnoughData: fewer than `MINIMUM_EVENTS` interactions have a later one of the same shopper.
         """
-        sequences = sequences_of(data)
+        sequences = sequences_of(data, other_kinds=self.other_kinds)
         if len(sequences) < MINIMUM_EVENTS:
             raise NotEnoughData(
                 f"not enough data: have {len(sequences)} interactions that have a later one of the same "
@@ -87,15 +87,8 @@ class SequenceRecommender(SequenceOptions, Recommender):
         resume: Earlier | None,
         checkpoints: Checkpoints | None,
     ) -> FittedVectors:
-        length, dropout = self.length_for(data), self.dropout_for(data)
-        codes = codes_of(data)
-        model = SequenceModel(
-            self.objective(length=length, dropout=dropout),
-            n_items=len(sequences.vocabulary),
-            dimensions=self.dimensions,
-            dropout=dropout,
-            codes=codes[sequences.vocabulary],
-        )
+        length, dropout, codes = self.length_for(data), self.dropout_for(data), codes_of(data)
+        model = self._model(codes[sequences.vocabulary], length=length, dropout=dropout)
         held_out, epochs, full_epochs = None, self.max_epochs, None
         if resume is not None and restore(model, resume, sequences.vocabulary):
             full_epochs = resume.info["full_epochs"]
@@ -121,6 +114,15 @@ class SequenceRecommender(SequenceOptions, Recommender):
                 "dropout": round(dropout, 3),
             },
             state=state_of(model, sequences.vocabulary),
+        )
+
+    def _model(self, codes: Codes, *, length: int, dropout: float) -> SequenceModel:
+        return SequenceModel(
+            self.objective(length=length, dropout=dropout),
+            n_items=len(codes),
+            dimensions=self.dimensions,
+            dropout=dropout,
+            codes=codes,
         )
 
 

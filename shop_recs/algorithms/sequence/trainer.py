@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 WARM_UP_STEPS, WARM_UP_PART = 200, 0.1
 """The learning rate rises for so many steps, or for this part of the training if that is shorter."""
-BETAS = (0.9, 0.98)
 AVERAGE_DECAY, AVERAGE_EVERY, FIRST_STEPS = 0.99, 4, 100
 """The averaged weights keep so much of themselves a step; after the first, they move every few steps."""
 STEPS_PER_EPOCH, SMALLEST_BATCH = 64, 128
@@ -80,7 +79,7 @@ class Trainer:
         self.averaged = copy.deepcopy(model)
         self.loss = options.loss_for(model.n_items)
         self.sampler = self._sampler()
-        self.optimizers = self._optimizers()
+        self.optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), fused=True)
         self.steps = self.seen = self.epoch = 0
         self.best, self.weights = Outcome(0), self.averaged.state_dict()
         self.targets = len(sequences)
@@ -129,12 +128,10 @@ class Trainer:
     def _step(self, batch: Batch) -> None:
         self.steps += 1
         self.seen += len(batch.rows)
-        for optimizer in self.optimizers:
-            optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
-            optimizer.zero_grad()
+        self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
+        self.optimizer.zero_grad()
         torch.autograd.backward(self._loss(batch))
-        for optimizer in self.optimizers:
-            optimizer.step()
+        self.optimizer.step()
         every = 1 if self.steps < FIRST_STEPS else AVERAGE_EVERY
         if self.steps % every == 0:
             self._average(every)
@@ -164,18 +161,6 @@ class Trainer:
         # A batch may be all of a kind that counts for nothing.
         return loss / weights.sum().clamp(min=SMALLEST_WEIGHT)
 
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
-        """One of all weights; where few items occur in a step, another of their rows alone."""
-        items = self.model.items
-        items.sparse = self.sampler is not None
-        rest = [
-            weight for weight in self.model.parameters() if not items.sparse or weight is not items.weight
-        ]
-        optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, betas=BETAS, fused=True)]
-        if items.sparse:
-            optimizers.append(torch.optim.SparseAdam([items.weight], betas=BETAS))
-        return optimizers
-
     def _sampler(self) -> Sampler | None:
         """What draws the candidates; None where all items are candidates."""
         n_items, size = self.model.n_items, self.options.negatives
@@ -194,7 +179,9 @@ class Trainer:
         items, stands_for = (torch.from_numpy(x).to(self.device) for x in self.sampler.draw(self.rng))
         places = torch.full((n_items,), -1, device=self.device)
         places[items] = torch.arange(len(items), device=self.device)
-        return self.model.vectors(targets), Candidates(self.model.vectors(items), places[targets], stands_for)
+        # One look into the item table, since each has a gradient as large as the table.
+        positives, vectors = self.model.vectors(torch.cat([targets, items])).split([len(targets), len(items)])
+        return positives, Candidates(vectors, places[targets], stands_for)
 
     def _minutes_over(self, started: float) -> bool:
         limit = self.options.max_minutes
