@@ -79,7 +79,7 @@ def _rival(name: str | Promise, compared: dict[str, Any]) -> Rival:
         return Rival(name, not_compared=compared["not_compared"])
     low, high = compared["interval"]
     return Rival(
-        name,
+        f"{name}: {compared['version']}" if "version" in compared else name,
         decimal(compared["ndcg@10"]),
         f"{compared['difference']:+z.4f}",
         f"{low:+z.4f} … {high:+z.4f}",

@@ -98,6 +98,7 @@ class Gate:
         if earlier is not None:
             theirs = judge.judge(split.scores(earlier))
             self._compare("active", own[part], theirs[part])
+            self.figures["active"]["version"] = self.active.pk if self.active else None
             self._compare_lists(own["all"], theirs["all"])
 
     def look_at_lists(self, fitted: Fitted, data: TrainingData) -> None:
@@ -147,7 +148,7 @@ def _lists_of_today(fitted: Fitted, data: TrainingData) -> Lists:
     users = np.unique(data.users[fitted.known[data.items]]).astype(np.int64)
     if len(users) > SHOPPERS_LOOKED_AT:
         users = np.sort(np.random.default_rng(0).choice(users, SHOPPERS_LOOKED_AT, replace=False))
-    none = np.empty(0, dtype=np.int64)
+    none, no_list = np.empty(0, dtype=np.int64), np.empty((0, LENGTH), dtype=np.int32)
     today = Split(
         train=data,
         log=data,
@@ -157,7 +158,7 @@ def _lists_of_today(fitted: Fitted, data: TrainingData) -> Lists:
         targets=none,
         cold_targets=0,
     )
-    return np.concatenate([top_lists(scores, LENGTH) for _, scores in today.scores(fitted)])
+    return np.concatenate([no_list, *(top_lists(scores, LENGTH) for _, scores in today.scores(fitted))])
 
 
 def _is_personal(fitted: Fitted) -> bool:

@@ -204,12 +204,12 @@ REFUSAL = "It foretells worse than als 1, which is served."
 
 
 def test_a_refused_version_says_why_and_what_it_was_compared_with(admin_client, active, make_version):
-    compared = {"ndcg@10": 0.0312, "difference": -0.0104, "interval": [-0.0141, -0.0066]}
+    compared = {"version": 77, "ndcg@10": 0.0312, "difference": -0.0104, "interval": [-0.0141, -0.0066]}
     gate = {"active": compared, "popular": {"not_compared": "too few shoppers"}}
     version = make_version("als", refusal=REFUSAL, metrics={"gate": gate})
     assert "shop-recs-badge--refused" in page(admin_client)
     text = page(admin_client, detail(version))
-    for shown in (REFUSAL, "0.0312", "-0.0104", "-0.0141 … -0.0066", "too few shoppers"):
+    for shown in (REFUSAL, "active then: 77", "0.0312", "-0.0104", "-0.0141 … -0.0066", "too few shoppers"):
         assert shown in text
 
 

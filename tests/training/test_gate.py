@@ -70,7 +70,7 @@ def test_a_good_first_version_passes(fitted, split, data):
 def test_the_same_once_more_passes(active, fitted, split, data):
     gate = Gate(active)
     assert passed(gate, fitted, split, data) == ""
-    assert gate.figures["active"]["difference"] == 0
+    assert (gate.figures["active"]["version"], gate.figures["active"]["difference"]) == (active.pk, 0)
     assert gate.figures["cases"] > 50
 
 
@@ -116,6 +116,12 @@ def test_an_encoder_that_answers_with_nan_is_refused(fitted, data):
     gate = Gate(None)
     gate.look_at_lists(broken, data)
     assert gate.refusal.startswith("It has a list for 0 of")
+
+
+def test_a_model_that_knows_no_product_has_lists_for_nobody_to_look_at(fitted, data):
+    gate = Gate(None)
+    gate.look_at_lists(replace(fitted, known=np.zeros(PRODUCTS, dtype=np.bool_)), data)
+    assert gate.refusal == ""  # storing says that there is nothing to store
 
 
 def test_few_shoppers_prove_nothing(active, fitted, data):
