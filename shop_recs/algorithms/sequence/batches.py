@@ -172,7 +172,8 @@ def batches(sequences: Sequences, *, length: int, tokens: int, rng: np.random.Ge
 def _widths(lengths: Rows, *, limit: int) -> Rows:
     """The lengths rounded up to one of few widths, at most `limit`."""
     steps = 2 ** np.maximum(np.ceil(np.log2(lengths)).astype(np.int64) - WIDTH_DIGITS, 0)
-    return np.minimum(-(-lengths // steps) * steps, limit)
+    widths: Rows = np.minimum(-(-lengths // steps) * steps, limit)
+    return widths
 
 
 def _groups(widths: Rows, *, tokens: int, rng: np.random.Generator) -> Iterator[tuple[int, Rows]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +25,7 @@ class Sampler:
 
     def __init__(self, counts: npt.NDArray[np.int64], *, size: int, power: float) -> None:
         self.size = size
-        self.probabilities = _probabilities((counts + 1.0) ** power, size)
+        self.probabilities = _probabilities(np.power(counts + 1.0, power), size)
 
     def draw(self, rng: np.random.Generator) -> tuple[Rows, Floats]:
         """`(size,)` items, and for how many of the catalogue each stands: one over its probability."""
@@ -35,7 +37,7 @@ class Sampler:
         return drawn, (1.0 / self.probabilities[drawn]).astype(np.float32)
 
 
-def _probabilities(shares: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
+def _probabilities(shares: npt.NDArray[Any], size: int) -> npt.NDArray[np.float64]:
     """Probabilities in proportion to `shares` that add up to `size`, none above 1."""
     certain = np.zeros(len(shares), dtype=np.bool_)
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load, save
@@ -25,18 +25,13 @@ def dumps(trainer: Trainer) -> bytes:
     tensors |= _prefixed("averaged", trainer.averaged.state_dict())
     if trainer.best.epochs != trainer.epoch:
         tensors |= _prefixed("best", trainer.weights)
-    counts: dict[str, int] = {}
-    for place, optimizer in enumerate(trainer.optimizers):
-        for weight, values in optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                kept: dict[str, Any] = tensors if isinstance(value, Tensor) else counts
-                kept[f"optimizer{place}.{weight}.{name}"] = value
+    for weight, values in trainer.optimizer.state_dict()["state"].items():
+        tensors |= _prefixed(f"optimizer.{weight}", values)
     facts = {
         "epoch": trainer.epoch,
         "steps": trainer.steps,
         "seen": trainer.seen,
         "best": [trainer.best.epochs, trainer.best.ndcg],
-        "counts": counts,
         "random": trainer.rng.bit_generator.state,
     }
     tensors[FACTS] = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
@@ -54,13 +49,11 @@ def restore(trainer: Trainer, content: bytes) -> None:
     trainer.model.load_state_dict(model)
     trainer.averaged.load_state_dict(_of("averaged", tensors))
     trainer.weights = _of("best", tensors) or _of("averaged", tensors)
-    for place, optimizer in enumerate(trainer.optimizers):
-        values = _of(f"optimizer{place}", tensors) | _of(f"optimizer{place}", facts["counts"])
-        state: dict[int, dict[str, Any]] = {}
-        for name, value in values.items():
-            weight, _, what = name.partition(".")
-            state.setdefault(int(weight), {})[what] = value
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    state: dict[int, Tensors] = {}
+    for name, value in _of("optimizer", tensors).items():
+        weight, _, what = name.partition(".")
+        state.setdefault(int(weight), {})[what] = value
+    trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": state})
     trainer.epoch, trainer.steps, trainer.seen = (facts[name] for name in ("epoch", "steps", "seen"))
     epochs, ndcg = facts["best"]
     trainer.best = replace(trainer.best, epochs=epochs, ndcg=ndcg)
@@ -72,7 +65,7 @@ def _prefixed(what: str, tensors: Tensors) -> Tensors:
     return {f"{what}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def _of(what: str, values: dict[str, Any]) -> dict[str, Any]:
+def _of(what: str, values: Tensors) -> Tensors:
     """The values whose names begin with `what`, by the rest of their names."""
     begin = f"{what}."
     return {name.removeprefix(begin): value for name, value in values.items() if name.startswith(begin)}

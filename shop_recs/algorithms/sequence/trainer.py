@@ -180,8 +180,9 @@ class Trainer:
         places = torch.full((n_items,), -1, device=self.device)
         places[items] = torch.arange(len(items), device=self.device)
         # One look into the item table, since each has a gradient as large as the table.
-        positives, vectors = self.model.vectors(torch.cat([targets, items])).split([len(targets), len(items)])
-        return positives, Candidates(vectors, places[targets], stands_for)
+        vectors = self.model.vectors(torch.cat([targets, items]))
+        positives, drawn = vectors[: len(targets)], vectors[len(targets) :]
+        return positives, Candidates(drawn, places[targets], stands_for)
 
     def _minutes_over(self, started: float) -> bool:
         limit = self.options.max_minutes
