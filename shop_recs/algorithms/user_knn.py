@@ -50,7 +50,7 @@ class UserKNN(Recommender):
     that no shopper had both of, if shoppers alike had them; that finds more that is new to a visitor than
     items together do, and less of what they had before.
 
-    A popular item's last shoppers stand for all of them, so that the fit grows as the log does. How fast a
+    Some shoppers of a popular item stand for all of them, so that the fit grows as the log does. How fast a
     visitor's past fades is chosen on the second half of the log, unless `step_decay` says it. A fit that
     resumes another reuses the choice.
 
@@ -60,7 +60,7 @@ class UserKNN(Recommender):
         step_decay: factor on the weight of a visitor's interaction for every step back; chosen where None.
         history_length: how many of a visitor's last interactions count.
         longest: how many of a shopper's last interactions are learnt from.
-        busiest: how many of an item's last shoppers make shoppers alike.
+        busiest: how many of an item's shoppers make shoppers alike.
     """
 
     space: ClassVar[Space] = {
@@ -117,7 +117,7 @@ class UserKNN(Recommender):
     def _pairs(self, presence: csr_matrix, *, progress: Progress) -> csr_matrix:
         """`(n_items, n_items)` the best pairs."""
         directions = unit_rows(presence)
-        evidence = _last_rows_of_each_column(directions, self.busiest)
+        evidence = _some_rows_of_each_column(directions, self.busiest)
         alike = best_products(
             directions, csr_matrix(evidence.T), self.shoppers, itself=True, progress=progress
         )
@@ -128,14 +128,12 @@ class UserKNN(Recommender):
         return best_products(by_item, foreseen, self.neighbours, itself=False, progress=progress)
 
 
-def _last_rows_of_each_column(matrix: csr_matrix, most: int) -> csr_matrix:
-    """At most `most` values of each column, those of rows drawn alike."""
+def _some_rows_of_each_column(matrix: csr_matrix, most: int) -> csr_matrix:
+    """At most `most` values of each column, evenly spread over its rows."""
     by_column = csr_matrix(matrix.T)
     lengths = np.diff(by_column.indptr)
     place = np.arange(by_column.nnz) - np.repeat(by_column.indptr[:-1], lengths)
-    # Evenly spread over the shoppers, whose order says nothing.
-    share = np.minimum(1.0, most / np.maximum(lengths, 1))
-    share = np.repeat(share, lengths)
+    share = np.repeat(np.minimum(1.0, most / np.maximum(lengths, 1)), lengths)
     by_column.data = by_column.data * (np.floor((place + 1) * share) > np.floor(place * share))
     by_column.eliminate_zeros()
     return csr_matrix(by_column.T)

@@ -1,0 +1,56 @@
+"""The decomposition against numpy's, and what normalising it means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shop_recs.algorithms.base import NotEnoughData
+from shop_recs.algorithms.svd import SVD
+from tests.algorithms.contract import scores_of, tastes
+from tests.algorithms.logs import log_of
+
+pytestmark = pytest.mark.training
+
+
+@pytest.mark.parametrize("popularity", [0.0, 0.4])
+def test_scores_are_those_of_the_whole_decomposition(popularity: float) -> None:
+    log = tastes()
+    had = np.zeros((log.n_users, log.n_items))
+    had[log.users, log.items] = 1
+    shoppers = np.maximum(had.sum(axis=0), 1) ** popularity
+    _, _, right = np.linalg.svd(had / np.sqrt(had.sum(axis=1, keepdims=True)) / shoppers)
+    vectors = right[:4].T * shoppers[:, None]
+    fitted = SVD(factors=4, popularity=popularity, sweeps=10, step_decay=1.0).fit(log)
+    expected = vectors[[1, 12, 30]].sum(axis=0) @ vectors.T
+    np.testing.assert_allclose(scores_of(fitted, [1, 12, 30])[:40], expected[:40], rtol=1e-2, atol=1e-3)
+
+
+def test_a_small_log_has_no_more_dimensions_than_shoppers() -> None:
+    fitted = SVD().fit(log_of([[0, 1], [1, 2], [2, 3]]))
+    assert fitted.item_vectors.shape == (4, 3)
+
+
+def test_a_single_shopper_is_too_few() -> None:
+    with pytest.raises(NotEnoughData, match="have 1 shoppers and 2 products"):
+        SVD().fit(log_of([[0, 1]]))
+
+
+def test_a_resumed_fit_reuses_the_choice() -> None:
+    part = SVD(factors=4, step_decay=0.55).fit(tastes())
+    assert SVD(factors=4).fit(tastes(), resume=part).info["step_decay"] == 0.55
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factors": 0}, "factors must be a positive integer"),
+        ({"popularity": -0.1}, "popularity must be a positive number"),
+        ({"step_decay": 1.5}, "step_decay must be at most 1"),
+    ],
+)
+def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SVD(**options)
