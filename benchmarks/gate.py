@@ -30,7 +30,7 @@ from shop_recs.algorithms.splits import Split, split_by_time  # noqa: E402
 from shop_recs.models import ModelVersion  # noqa: E402
 from shop_recs.training.gate import Gate  # noqa: E402
 
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.5)
+SHARES = (0.0, 0.1, 0.3)
 """Of the item vectors that are exchanged; without any, the version is good."""
 
 
