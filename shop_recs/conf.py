@@ -119,8 +119,9 @@ class Defaults:
     }
     """Name to `{"BACKEND": dotted path, "OPTIONS": {...}}`; None removes a default."""
 
-    LADDER: tuple[str, ...] = ("sasrec", "als", "popular")
-    """Algorithms that serving tries, in this order; after the last come the newest products."""
+    LADDER: tuple[str, ...] = ("sasrec", "als", "item_knn", "popular")
+    """Algorithms that `recs_train --all` and the task `train_all` train and that serving tries, in this order;
+    after the last come the newest products."""
 
     BEST_FIRST: bool = True
     """Of the algorithms that know the shopper, try first whichever foretold new products best (NDCG@10,

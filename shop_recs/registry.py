@@ -19,6 +19,11 @@ def algorithm_names() -> list[str]:
     return [name for name, entry in settings.ALGORITHMS.items() if entry is not None]
 
 
+def names_to_train() -> list[str]:
+    """The algorithms that are served, the quick ones first as a rule: the ladder from its foot."""
+    return list(reversed(settings.LADDER))
+
+
 def require_known(name: str) -> None:
     """Refuse a misspelt name.
 

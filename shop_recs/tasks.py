@@ -9,7 +9,7 @@ from celery import Task, shared_task
 
 from shop_recs.conf import settings
 from shop_recs.exceptions import AlreadyRunning, NotEnoughInteractions, Refused
-from shop_recs.registry import algorithm_names
+from shop_recs.registry import names_to_train
 from shop_recs.training import lease, publish, runner
 
 
@@ -30,8 +30,8 @@ def train(self: Task[Any, Any], algorithm: str) -> str:
 
 @shared_task
 def train_all() -> None:
-    """Train every configured algorithm, each in a task of its own."""
-    for algorithm in algorithm_names():
+    """Train every algorithm of the ladder, each in a task of its own."""
+    for algorithm in names_to_train():
         train.delay(algorithm)
 
 

@@ -162,6 +162,12 @@ def test_a_ladder_with_an_unknown_rung_is_corrected(shop):
     assert 'Did you mean "sasrec"?' in problems()["E006"]
 
 
+def test_an_algorithm_that_is_turned_off_but_still_in_the_ladder_is_named(shop):
+    shop(ALGORITHMS={"sasrec": None})
+    assert "names 'sasrec', which SHOP_RECS[\"ALGORITHMS\"] turns off" in problems()["E006"]
+    assert "Write SHOP_RECS[\"LADDER\"] = ('als', 'item_knn', 'popular')." in problems()["E006"]
+
+
 @pytest.mark.parametrize("name", ["AVAILABLE", "CART", "CONSENT", "IS_BOT"])
 @pytest.mark.parametrize("path", ["tests.test_checks.nothing", "no_package.f", "tests.test_checks.VISITOR"])
 def test_a_dotted_path_that_leads_to_no_function_is_named(shop, name, path):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.forms import Media
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop_recs.admin import actions, progress, quality
 from shop_recs.admin.readonly import ReadOnlyAdmin
+from shop_recs.conf import settings
 from shop_recs.models import ActiveModel, ModelVersion
 from shop_recs.registry import algorithm_names
 
@@ -38,7 +39,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             _("Data"),
             {"fields": ["interactions", "visitor_count", "item_count", "data_from", "data_until"]},
         ),
-        (_("Details"), {"fields": ["dimensions", "options_text", "facts_text", "split_text"]}),
+        (_("Details"), {"fields": ["dimensions", "pair_count", "options_text", "facts_text", "split_text"]}),
     ]
     change_list_template = f"{TEMPLATES}/change_list.html"
     change_form_template = f"{TEMPLATES}/change_form.html"
@@ -120,19 +121,17 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, headed by what each algorithm serves now."""
-        active = {row.algorithm: row for row in ActiveModel.objects.select_related("version")}
-        running = list(ModelVersion.objects.training())
-        panel = [
-            {
-                "name": name,
-                "active": active.get(name),
-                "running": next((version for version in running if version.algorithm == name), None),
-            }
-            for name in algorithm_names()
-        ]
+        older = ModelVersion.objects.before(OuterRef("version_id"), OuterRef("algorithm"))
+        pointers = ActiveModel.objects.select_related("version").annotate(can_be_rolled_back=Exists(older))
+        active = {row.algorithm: row for row in pointers}
+        running = {version.algorithm: version for version in ModelVersion.objects.training()}
+        names = dict.fromkeys([*settings.LADDER, *active, *running])
         context = {
-            "algorithms": panel,
-            "running": running,
+            "algorithms": [
+                {"name": name, "active": active.get(name), "running": running.get(name)} for name in names
+            ],
+            "others": [name for name in algorithm_names() if name not in names],
+            "running": running.values(),
             **actions.allowed(request),
             **(extra_context or {}),
         }
@@ -152,6 +151,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             is_active = version.active_id == version.pk  # type: ignore[attr-defined]
             context |= {
                 "is_active": is_active,
+                "can_be_rolled_back": is_active
+                and ModelVersion.objects.before(version.pk, version.algorithm).exists(),
                 "can_be_published": not is_active and version.status == ModelVersion.Status.READY,
                 "running": [version] if version.status == ModelVersion.Status.TRAINING else [],
             }

@@ -100,14 +100,22 @@ def check_ladder(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """E006: the ladder names configured algorithms only."""
     if not isinstance(settings.LADDER, list | tuple) or not isinstance(settings.ALGORITHMS, dict):
         return []
+    known = algorithm_names()
+    without = tuple(name for name in settings.LADDER if name in known)
     return [
         Error(
+            f'SHOP_RECS["LADDER"] names {name!r}, which SHOP_RECS["ALGORITHMS"] turns off.',
+            hint=f'Write SHOP_RECS["LADDER"] = {without!r}.',
+            id="shop_recs.E006",
+        )
+        if name in settings.ALGORITHMS
+        else Error(
             f'SHOP_RECS["LADDER"] names {name!r}, which is no configured algorithm.',
-            hint=_hint(name, algorithm_names()),
+            hint=_hint(name, known),
             id="shop_recs.E006",
         )
         for name in settings.LADDER
-        if name not in algorithm_names()
+        if name not in known
     ]
 
 

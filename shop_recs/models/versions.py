@@ -39,6 +39,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         """Versions that can be served as they are, without overriding the gate."""
         return self.ready().filter(models.Q(refusal="") | models.Q(overridden_at__isnull=False))
 
+    def before(self, version_id: int | models.OuterRef, algorithm: str | models.OuterRef) -> Self:
+        """What an algorithm can be rolled back to from a version, the newest first."""
+        return self.publishable().filter(algorithm=algorithm, pk__lt=version_id)
+
     def dead(self) -> Self:
         """Runs whose heartbeat stopped longer ago than the lease lasts."""
         limit = timezone.now() - timedelta(seconds=settings.LEASE_SECONDS)

@@ -139,7 +139,7 @@ def rollback(algorithm: str) -> ModelVersion:
     if active is None:
         require_known(algorithm)
         raise NothingToPublish(f"No version of {algorithm!r} is published, so there is nothing to roll back.")
-    older = ModelVersion.objects.of(algorithm).publishable().filter(pk__lt=active.version_id).first()
+    older = ModelVersion.objects.before(active.version_id, algorithm).first()
     if older is None:
         raise NothingToPublish(
             f"No version of {algorithm!r} older than {active.version_id} is kept;"

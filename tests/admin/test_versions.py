@@ -122,11 +122,30 @@ def test_a_failed_version_says_why(admin_client, make_version):
 
 
 def test_a_version_page_makes_few_queries(admin_client, active, django_assert_num_queries):
-    with django_assert_num_queries(4):  # session, user, version for the buttons, version for the page
+    with django_assert_num_queries(5):  # session, user, version for the buttons, older ones, for the page
         page(admin_client, detail(active))
 
 
-def test_the_version_page_offers_what_makes_sense(admin_client, active, make_version, training):
+def test_rolling_back_is_offered_where_something_older_is_kept(admin_client, active, make_version):
+    address = action("roll_back", "als")
+    assert address not in page(admin_client) + page(admin_client, detail(active))
+    newer = make_version("als")
+    ActiveModel.objects.update(version=newer)
+    assert address in page(admin_client)
+    assert address in page(admin_client, detail(newer))
+
+
+def test_the_list_offers_to_train_what_is_not_served(admin_client):
+    text = page(admin_client)
+    served = re.findall(r'<input type="hidden" name="algorithm" value="(\w+)">', text)
+    assert served == ["sasrec", "als", "item_knn", "popular"]
+    assert {"svd", "ease", "gru4rec"} <= set(re.findall(r"<option>(\w+)</option>", text))
+
+
+def test_the_version_page_offers_what_makes_sense(admin_client, make_version, training):
+    make_version("als")
+    active = make_version("als")
+    ActiveModel.objects.create(algorithm="als", version=active)
     waiting = make_version("als")
     failed = make_version("als", status=ModelVersion.Status.FAILED)
     offers = {

@@ -24,11 +24,7 @@ from tests.serving.versions import (
 
 @pytest.fixture(autouse=True)
 def _served(settings):
-    backend = {"BACKEND": "tests.training.plugins.Counting"}
-    settings.SHOP_RECS = settings.SHOP_RECS | {
-        "ALGORITHMS": {"item_knn": backend},
-        "LADDER": ["item_knn", "als", "popular"],
-    }
+    settings.SHOP_RECS = settings.SHOP_RECS | {"LADDER": ["item_knn", "als", "popular"]}
 
 
 @pytest.fixture

@@ -42,8 +42,7 @@ def test_likeness_ranks_as_the_function_does(shop, shelves):
 @pytest.fixture
 def beside(shelves, settings):
     """A version in which chair 0 goes with two lamps, and lamp 0 with one of them."""
-    knn = {"BACKEND": "tests.training.plugins.Counting"}
-    settings.SHOP_RECS = settings.SHOP_RECS | {"ALGORITHMS": {"item_knn": knn}, "LADDER": ["item_knn"]}
+    settings.SHOP_RECS = settings.SHOP_RECS | {"LADDER": ["item_knn"]}
     pairs = {0: {6: 0.5, 7: 0.3}, 5: {7: 0.4}}
     return publish_neighbours("item_knn", shelves[0] + shelves[1], neighbours(pairs, n_items=10))
 

@@ -80,8 +80,7 @@ def test_any_legal_queryset_is_filled_up(queryset, shop, shelves, tastes):
 
 @pytest.mark.parametrize("queryset", LEGAL.values(), ids=LEGAL)
 def test_any_legal_queryset_is_ranked_by_neighbours_and_filled_up(queryset, shop, shelves, settings):
-    knn = {"BACKEND": "tests.training.plugins.Counting"}
-    settings.SHOP_RECS = settings.SHOP_RECS | {"ALGORITHMS": {"item_knn": knn}, "LADDER": ["item_knn", "als"]}
+    settings.SHOP_RECS = settings.SHOP_RECS | {"LADDER": ["item_knn", "als"]}
     pairs = {0: {place: place / 10 for place in range(1, 7)}}
     publish_neighbours("item_knn", shelves[0] + shelves[1], neighbours(pairs, n_items=10))
     expected = recommended_for_you(shop, limit=10)

@@ -11,13 +11,12 @@ from shop_recs.exceptions import NothingToPublish
 from shop_recs.models import ActiveModel, ItemNeighbour, ItemVector, ModelVersion
 from shop_recs.training import partitions, publish
 from shop_recs.training.contents import contents_of
-from tests.training.conftest import PLUGINS, orphans, served_neighbours, store, store_neighbours
+from tests.training.conftest import orphans, served_neighbours, store, store_neighbours
 
 
 @pytest.fixture
-def shop(committed, configure, make_product):
+def shop(committed, make_product):
     """Six products, in a database that other connections see."""
-    configure(ALGORITHMS={"item_knn": PLUGINS["counting"], "user_knn": PLUGINS["counting"]})
     return [make_product(f"Product {number}") for number in range(6)]
 
 

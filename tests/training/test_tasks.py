@@ -22,10 +22,9 @@ ALGORITHMS = {
     "counting": PLUGINS["counting"],
     "brief": PLUGINS["slow"] | {"OPTIONS": {"seconds": 1.0}},
     "slow": PLUGINS["slow"] | {"OPTIONS": {"seconds": 60}},
-    "als": None,
-    "sasrec": None,
 }
-SETTINGS = {"ALGORITHMS": ALGORITHMS, "LEASE_SECONDS": 2}
+LADDER = ["slow", "counting", "brief", "popular"]
+SETTINGS = {"ALGORITHMS": ALGORITHMS, "LADDER": LADDER, "LEASE_SECONDS": 2}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def test_a_worker_trains_what_it_is_told(log, app):
     assert answer == f"published {ActiveModel.objects.get().version}"
 
 
-def test_a_worker_trains_every_algorithm(log, app, until):
+def test_a_worker_trains_every_algorithm_of_the_ladder(log, app, until):
     app.send_task("shop_recs.tasks.train_all")
     until(lambda: set(ActiveModel.objects.values_list("pk", flat=True)) == {"counting", "popular", "brief"})
     slow = until(lambda: ModelVersion.objects.of("slow").first())

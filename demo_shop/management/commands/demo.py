@@ -19,7 +19,7 @@ from demo_shop.services import CannotRun, free_port, running, start_celery, star
 from demo_shop.supervisor import Supervisor
 from demo_shop.training import end_interrupted, train_through_worker, untrained
 from shop_recs.exceptions import TrainingFailed
-from shop_recs.registry import algorithm_names
+from shop_recs.registry import names_to_train
 
 WORTH_OPENING = """
   Shop    {url}/
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             call_command("seed", styles=styles, shoppers=shoppers, stdout=self.stdout)
         end_interrupted()
         start_celery(supervisor)
-        if missing := untrained(algorithm_names()):
+        if missing := untrained(names_to_train()):
             self.say("Training " + ", ".join(sorted(missing)) + " in the worker")
             train_through_worker(missing, report=self.say, alive=supervisor.check)
         chosen = free_port(port)

@@ -18,7 +18,7 @@ from demo_shop.supervisor import Supervisor
 from demo_shop.training import train_through_worker
 from shop_recs.exceptions import TrainingFailed
 from shop_recs.models import ActiveModel
-from shop_recs.registry import algorithm_names
+from shop_recs.registry import names_to_train
 
 SHOPPERS = 3
 
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         (self.import_retail if log == "retail" else self.import_tmall)(lines)
         start_celery(supervisor)
         self.say("Training in the worker")
-        train_through_worker(algorithm_names(), report=self.say, alive=supervisor.check)
+        train_through_worker(names_to_train(), report=self.say, alive=supervisor.check)
         self.show_metrics()
         url = start_web_server(supervisor, free_port(port))
         (showing.customers if log == "retail" else showing.visitors)(url, SHOPPERS, self.stdout.write)

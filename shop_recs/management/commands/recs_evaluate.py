@@ -34,7 +34,7 @@ class Command(BaseCommand):
             "--algorithm",
             action="append",
             metavar="NAME",
-            help=f"repeatable; of {', '.join(algorithm_names())}; default: all of them",
+            help=f"repeatable; of {', '.join(algorithm_names())}; default: those that are served (LADDER)",
         )
         parser.add_argument(
             "--split",
@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
     def _results(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """`{"split", "popular", "history", "algorithms": {name: {"all", "discovery", "fit_seconds"}}}`."""
-        algorithms = {name: recommender(name) for name in options["algorithm"] or algorithm_names()}
+        algorithms = {name: recommender(name) for name in options["algorithm"] or settings.LADDER}
         split = _split(options["split"], dataset.read().data)
         results: dict[str, Any] = {"algorithms": {}}
         for name, algorithm in algorithms.items():

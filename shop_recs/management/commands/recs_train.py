@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from shop_recs.exceptions import Refused, ShopRecsError
 from shop_recs.models import ModelVersion
-from shop_recs.registry import algorithm_names
+from shop_recs.registry import algorithm_names, names_to_train
 from shop_recs.training.runner import train
 
 BAR_WIDTH = 30
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("algorithm", nargs="*", help=f"one or more of: {', '.join(algorithm_names())}")
-        parser.add_argument("--all", action="store_true", help="every configured algorithm")
+        parser.add_argument("--all", action="store_true", help="every algorithm that is served (LADDER)")
         parser.add_argument(
             "--full", action="store_true", help="start afresh instead of from what the active version learned"
         )
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["all"] and options["algorithm"]:
             raise CommandError(f"Say --all or name {', '.join(options['algorithm'])}, not both.")
-        names = algorithm_names() if options["all"] else options["algorithm"]
+        names = names_to_train() if options["all"] else options["algorithm"]
         if not names:
             raise CommandError(f"Say what to train: --all, or one or more of {', '.join(algorithm_names())}.")
         failures = [failure for name in names if (failure := self._train(name, full=options["full"]))]
