@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -25,13 +26,9 @@ from shop_recs.algorithms.base import (
     silent,
 )
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from shop_recs.algorithms.metrics import ranking_metrics, target_ranks
 from shop_recs.algorithms.spaces import Between, OneOf, Space
-from shop_recs.algorithms.splits import Split, split_by_time
+from shop_recs.algorithms.trials import STEP_DECAYS, chosen_step_decay
 
-STEP_DECAYS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
-UNTRIED_STEP_DECAY = 0.8
-"""Where the log is too short to try out what is best."""
 LEAST_FADE = 0.01
 """What was long ago still says a little; below it float32 loses it."""
 STRONGEST_PULL = 0.6
@@ -40,11 +37,7 @@ largest singular value of the confidences, which on a small log is little more t
 VECTORS = "vectors"
 NEW_ITEM_LENGTH = 0.01
 """As long as `implicit` begins with."""
-TRIAL_INTERACTIONS = 200_000
 TRIAL_ITERATIONS = 5
-TRIAL_CASES = 800
-TRIAL_HOLDOUT = 0.5
-"""So much, because the last few per cent of a log are of its busiest shoppers, whose past fades slower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +106,13 @@ class ALS(Recommender):
         iterations = self.iterations if resume is None else -(-self.iterations // 3)
         # The small systems here only lose by BLAS threads, and those of implicit fight with them.
         with threadpool_limits(1, user_api="blas"):
-            step_decay = self._step_decay(data, seed=seed, progress=progress, resume=resume)
+            step_decay = self.step_decay or chosen_step_decay(
+                data,
+                lambda sample: self._trials(sample, seed=seed),
+                seed=seed,
+                progress=progress,
+                resume=resume,
+            )
             item_vectors = self._factorize(
                 data, iterations=iterations, seed=seed, progress=progress, start=resume
             )
@@ -121,26 +120,11 @@ class ALS(Recommender):
         known = np.flatnonzero(fitted.known)
         return replace(fitted, state={ITEMS: known, VECTORS: item_vectors[known]})
 
-    def _step_decay(
-        self, data: TrainingData, *, seed: int, progress: Progress, resume: Earlier | None
-    ) -> float:
-        """The step decay of visitors: as told, as an earlier fit chose, or as a trial finds best."""
-        if self.step_decay is not None:
-            return self.step_decay
-        if resume is not None and "step_decay" in resume.info:
-            return float(resume.info["step_decay"])
-        progress("choosing", 0.0)
-        try:
-            split = split_by_time(
-                data, fraction=TRIAL_HOLDOUT, basket_seconds=0.0, max_cases=TRIAL_CASES, seed=seed
-            )
-        except NotEnoughData:
-            return UNTRIED_STEP_DECAY
-        sample = _some_users(split.train, interactions=TRIAL_INTERACTIONS, seed=seed)
-        item_vectors = self._factorize(sample, iterations=TRIAL_ITERATIONS, seed=seed)
-        trials = [self._fitted(item_vectors, sample, decay) for decay in STEP_DECAYS]
-        best = max(trials, key=lambda trial: _foresight(trial, split))
-        return float(best.info["step_decay"])
+    def _trials(self, data: TrainingData, *, seed: int) -> Iterator[FittedVectors]:
+        """A short fit with every step decay."""
+        item_vectors = self._factorize(data, iterations=TRIAL_ITERATIONS, seed=seed)
+        for step_decay in STEP_DECAYS:
+            yield self._fitted(item_vectors, data, step_decay)
 
     def _factorize(
         self,
@@ -216,36 +200,12 @@ def _started(earlier: Earlier, *, n_items: int, seed: int) -> Floats:
     return started
 
 
-def _foresight(fitted: FittedVectors, split: Split) -> float:
-    """NDCG at 10; a target new to the visitor competes with what is new to them, a repeated one with all."""
-    new = split.new()
-    ranks = np.empty(len(split.targets), dtype=np.int64)
-    for chunk, scores in split.scores(fitted):
-        targets = split.targets_of(chunk)
-        repeated, discovered = targets[~new[targets]], targets[new[targets]]
-        ranks[repeated] = target_ranks(scores, split.cases[repeated] - chunk.start, split.targets[repeated])
-        split.hide_seen(scores, chunk)
-        ranks[discovered] = target_ranks(
-            scores, split.cases[discovered] - chunk.start, split.targets[discovered]
-        )
-    return ranking_metrics(ranks, split.cases, k=10)["ndcg@10"]
-
-
 def _steps_back(data: TrainingData) -> npt.NDArray[np.int64]:
     """`(n,)` how many distinct times lie between an interaction and the shopper's last."""
     step = np.cumsum(np.diff(data.times, prepend=data.times[:1]) != 0) + data.users
     last = step[data.offsets[data.users + 1] - 1]
     steps: npt.NDArray[np.int64] = last - step
     return steps
-
-
-def _some_users(data: TrainingData, *, interactions: int, seed: int) -> TrainingData:
-    """About so many interactions: all those of some shoppers, drawn by `seed`."""
-    order = np.random.default_rng(seed).permutation(data.n_users)
-    counts = np.diff(data.offsets)[order]
-    chosen = np.zeros(data.n_users, dtype=np.bool_)
-    chosen[order[np.cumsum(counts) <= interactions]] = True
-    return data if chosen.all() else data.select(chosen[data.users])
 
 
 def _require_enough(data: TrainingData) -> None:
