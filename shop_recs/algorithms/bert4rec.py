@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from shop_recs.algorithms.sequence.batches import Batch, Rows
 from shop_recs.algorithms.sequence.queried import QueriedPlaces, cut_short, rows_with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
+from shop_recs.algorithms.spaces import Between, Space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,8 @@ class BERT4Rec(TransformerOptions, SequenceRecommender):
     Attributes:
         masked: part of the events of a window that are masked, beside the one after it.
     """
+
+    space: ClassVar[Space] = {**TransformerOptions.space, "masked": Between(0.1, 0.7)}
 
     masked: float = 0.3
 

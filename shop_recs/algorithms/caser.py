@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional
 from shop_recs.algorithms.base import require_positive
 from shop_recs.algorithms.sequence.objectives import NextEvent
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
+from shop_recs.algorithms.spaces import OneOf, Space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,8 @@ class Caser(SequenceRecommender):
         horizontal: filters of each height from 1 to `window`, as wide as a vector: they find runs of items.
         vertical: filters over each coordinate of the vectors: weighted sums of the last items.
     """
+
+    space: ClassVar[Space] = {**SequenceRecommender.space, "window": OneOf((3, 5, 10, 20))}
 
     window: int = 5
     horizontal: int = 16

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
 from shop_recs.algorithms.base import require_positive
 from shop_recs.algorithms.sequence.objectives import NextEvent
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
+from shop_recs.algorithms.spaces import OneOf, Space
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,12 @@ class GRU4Rec(SequenceRecommender):
         layers: recurrent layers, one on top of the other.
         hidden: units of each.
     """
+
+    space: ClassVar[Space] = {
+        **SequenceRecommender.space,
+        "layers": OneOf((1, 2)),
+        "hidden": OneOf((64, 128, 256)),
+    }
 
     layers: int = 1
     hidden: int = 128

@@ -38,14 +38,15 @@ class Permutation(QueriedPlaces):
         length = x.shape[1]
         order = _random_order(batch.valid)
         queries, end = self.with_query(self.query.expand_as(x), batch.lengths)
-        asked_order = torch.where(end, torch.inf, functional.pad(order, (0, 1)))
+        asked = functional.pad((order > 0) & batch.valid, (0, 1)) | end
+        # A query that is not asked sees everything: attention to nothing has no gradient.
+        asked_order = torch.where(asked & ~end, functional.pad(order, (0, 1)), torch.inf)
         places = torch.arange(length + 1, device=x.device)
         states = self.states(
             torch.cat([x, queries], dim=1),
             _visible(order, asked_order),
             positions=torch.cat([places[:-1], places]),
         )[:, length:]
-        asked = functional.pad((order > 0) & batch.valid, (0, 1)) | end
         return states[asked], rows_with_query(batch, following)[asked.cpu().numpy()]
 
 

@@ -20,6 +20,9 @@ GAP_EDGES = (-0.5, 2e-5, 3e-4, 1.5e-3, 6e-3, 0.025, 0.09, 0.3, 0.8, 2.3, 5.5, 11
 ITEM_STD = 0.01
 """An item's vector turns by its gradient over its length: short rows learn fast, and grow as they learn."""
 
+CIRCUMSTANCE_STD = 0.1
+"""Kinds and gaps are much the same from event to event: were they as long as items, they would drown them."""
+
 
 class SequenceModel(nn.Module):
     """An objective between unit item vectors that go in and unit query vectors that come out."""
@@ -45,6 +48,8 @@ class SequenceModel(nn.Module):
             self.features = ItemFeatures(codes, dimensions=dimensions, std=ITEM_STD)
         self.kinds = nn.Embedding(KINDS, dimensions)
         self.gaps = nn.Embedding(len(GAP_EDGES) + 1, dimensions)
+        for circumstances in (self.kinds, self.gaps):
+            nn.init.normal_(circumstances.weight, std=CIRCUMSTANCE_STD)
         self.input_scale = nn.Parameter(torch.full((dimensions,), math.sqrt(dimensions)))
         self.norm = nn.LayerNorm(dimensions)
         self.dropout = Dropout(dropout)

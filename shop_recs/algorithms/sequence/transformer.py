@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn import functional
 from shop_recs.algorithms.base import require_positive
 from shop_recs.algorithms.sequence.dropout import Dropout
 from shop_recs.algorithms.sequence.options import SequenceOptions
+from shop_recs.algorithms.spaces import OneOf, Space
 
 ROTARY_BASE = 10_000.0
 
@@ -23,6 +25,8 @@ class TransformerOptions(SequenceOptions):
         blocks: layers of self-attention.
         heads: attention heads of each; must divide half of `dimensions`.
     """
+
+    space: ClassVar[Space] = {**SequenceOptions.space, "blocks": OneOf((1, 2, 3))}
 
     blocks: int = 2
     heads: int = 2
