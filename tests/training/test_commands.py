@@ -113,9 +113,7 @@ def test_training_exits_with_a_code_of_its_own_where_the_gate_refuses(log, plugi
         typed("recs_train", "counting")
     assert refused.value.returncode == 3
     assert not ActiveModel.objects.exists()
-    assert f"refused  {ModelVersion.objects.get().created_at:%Y-%m-%d}" in typed("recs_status").replace(
-        "   ", "  "
-    )
+    assert re.search(r"refused .* are of one product", typed("recs_status"))
 
 
 def test_a_failed_version_is_not_published(committed):
