@@ -164,3 +164,12 @@ def test_filters_find_in_each_window_what_they_find_in_it_alone():
         sums = torch.einsum("bwd,vw->bvd", picture, weights) + network.vertical.bias[:, None]
         expected = x[:, step] + network.outward(torch.cat([*found, sums.flatten(1)], dim=1))
         torch.testing.assert_close(network(x)[:, step], expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("recommender", [*CAUSAL, *MASKED], ids=named)
+def test_every_weight_gets_a_finite_gradient(recommender, batch):
+    objective = objective_of(recommender).train()
+    for _ in range(5):
+        states, _ = objective(events(), batch, batch.rows + 1)
+        states.square().sum().backward()
+    assert all(weight.grad.isfinite().all() for weight in objective.parameters())
