@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from shop_recs.algorithms.base import (
     Fitted,
     Floats,
     Integers,
-    NotEnoughData,
     Progress,
     Recommender,
     TrainingData,
@@ -22,20 +21,21 @@ from shop_recs.algorithms.base import (
     silent,
 )
 from shop_recs.algorithms.encoders import History
-from shop_recs.algorithms.encoders.recency import RecencyEncoder
-from shop_recs.algorithms.metrics import ranking_metrics, target_ranks
+from shop_recs.algorithms.encoders.weights import WeightsEncoder
 from shop_recs.algorithms.popular import Popular
-from shop_recs.algorithms.splits import Split, split_by_time
+from shop_recs.algorithms.trials import best, trial
 
 PURCHASE = 4
 """The kind of interaction after which an item is no longer wanted as much."""
-HALF_LIVES = (1.0, 4.0, 15.0, 60.0, 240.0)
-APPEALS = (0.001, 0.25)
-"""The first only decides between items of one basket, which are equal otherwise."""
-UNTRIED = (60.0, 0.001)
-"""Where the log is too short to try out what is best."""
-TRIAL_CASES = 800
-TRIAL_HOLDOUT = 0.5
+CHOICES = {
+    "half_life_days": (60.0, 1.0, 4.0, 15.0, 240.0),
+    # The first only decides between the items of one basket, which are equal otherwise.
+    "appeal": (0.001, 0.25),
+    "bought": (0.01, 1.0),
+}
+"""What is tried; the first stands where the log is too short for a trial."""
+PRIOR_SHOPPERS = 5
+"""So many shoppers of the usual sort every item is taken to have had besides its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class FittedHistory(Fitted):
         bought: the same for an item whose last interaction was a purchase.
     """
 
-    encoder: RecencyEncoder
+    encoder: WeightsEncoder
     appeal: Floats
     bought: float
 
@@ -76,25 +76,29 @@ class FittedHistory(Fitted):
 class OwnHistory(Recommender):
     """What a shopper had, by the weights of kinds and by recency; most of all what they did not buy yet.
 
-    How fast the past fades and how much the popularity of an item counts is chosen on the second half of the
-    log, among few values, by what shoppers come back to there.
+    How fast the past fades, how much the popularity of an item counts and what is left of one that was bought
+    is chosen on the second half of the log, among few values, by the purchases there if there are any, unless
+    the options say it. A fit that resumes another reuses its choices.
 
     Attributes:
         half_life_days: an interaction counts half after so many days; chosen where None.
-        appeal: the power of an item's popularity that its weight is multiplied by; chosen where None.
-        bought: what the weight of an item is multiplied by whose last interaction was a purchase.
+        appeal: the power of an item's popularity that its weight is multiplied by, besides the square root of
+            the share of its shoppers who bought it; chosen where None.
+        bought: what the weight of an item is multiplied by whose last interaction was a purchase; chosen
+            where None.
         history_length: how many of a visitor's last interactions count.
     """
 
+    finds_similar: ClassVar[bool] = False
+
     half_life_days: float | None = None
     appeal: float | None = None
-    bought: float = 0.1
+    bought: float | None = None
     history_length: int = 500
 
     def __post_init__(self) -> None:
-        require_positive("bought", self.bought)
         require_positive("history_length", self.history_length, whole=True)
-        for name in ("half_life_days", "appeal"):
+        for name in CHOICES:
             if getattr(self, name) is not None:
                 require_positive(name, getattr(self, name))
 
@@ -106,47 +110,58 @@ class OwnHistory(Recommender):
         progress: Progress = silent,
         resume: Earlier | None = None,
     ) -> FittedHistory:
-        """Count and choose; `resume` changes nothing."""
+        """Count, after a few trials."""
+        told = {name: getattr(self, name) for name in CHOICES if getattr(self, name) is not None}
+        chosen = told if resume is None else {**resume.info, **told}
         progress("choosing", 0.0)
-        half_life_days, appeal = self._chosen(data, seed=seed)
+        if open_choices := [name for name in CHOICES if name not in chosen]:
+            chosen = self._choose(data, open_choices, chosen, seed=seed)
         progress("choosing", 1.0)
-        return self._fitted(data, half_life_days, appeal)
+        return self._fitted(data, **chosen)
 
-    def _chosen(self, data: TrainingData, *, seed: int) -> tuple[float, float]:
-        """Half-life and appeal: as told, or as a trial finds best."""
-        half_lives = HALF_LIVES if self.half_life_days is None else (self.half_life_days,)
-        appeals = APPEALS if self.appeal is None else (self.appeal,)
-        if len(half_lives) == len(appeals) == 1:
-            return half_lives[0], appeals[0]
-        try:
-            split = split_by_time(
-                data, fraction=TRIAL_HOLDOUT, basket_seconds=0.0, max_cases=TRIAL_CASES, seed=seed
-            )
-        except NotEnoughData:
-            return self.half_life_days or UNTRIED[0], self.appeal or UNTRIED[1]
-        return max(
-            product(half_lives, appeals),
-            key=lambda choice: _foresight(self._fitted(split.train, *choice), split),
-        )
+    def _choose(
+        self, data: TrainingData, names: Iterable[str], told: Mapping[str, float], *, seed: int
+    ) -> dict[str, float]:
+        """What foretells the next purchases best, or the next of any kind; one choice after the other."""
+        chosen = {name: values[0] for name, values in CHOICES.items()} | dict(told)
+        found = trial(data, seed=seed, target_kinds=[PURCHASE]) or trial(data, seed=seed)
+        if found is None:
+            return chosen
+        _, split = found
+        for name in names:
+            fits = (self._fitted(split.train, **chosen | {name: value}) for value in CHOICES[name])
+            chosen[name] = best(fits, split).info[name]
+        return chosen
 
-    def _fitted(self, data: TrainingData, half_life_days: float, appeal: float) -> FittedHistory:
+    def _fitted(
+        self, data: TrainingData, half_life_days: float, appeal: float, bought: float
+    ) -> FittedHistory:
         popular = Popular().fit(data)
         popularity = popular.item_vectors[:, 0] / popular.item_vectors.max()
+        encoder = WeightsEncoder(
+            data.kind_weights,
+            half_life_days=half_life_days,
+            step_decay=1.0,
+            history_length=self.history_length,
+        )
         return FittedHistory(
             known=popular.known,
-            encoder=RecencyEncoder(
-                data.kind_weights, half_life_days=half_life_days, history_length=self.history_length
-            ),
-            appeal=popularity ** np.float32(appeal),
-            bought=self.bought,
-            info={"half_life_days": half_life_days, "appeal": appeal},
+            encoder=encoder,
+            appeal=popularity ** np.float32(appeal) * np.sqrt(_share_that_bought(data)),
+            bought=bought,
+            info={"half_life_days": half_life_days, "appeal": appeal, "bought": bought},
         )
 
 
-def _foresight(fitted: FittedHistory, split: Split) -> float:
-    """NDCG at 10; what is new to the visitor counts as missed, whatever was chosen."""
-    ranks = np.empty(len(split.targets), dtype=np.int64)
-    for chunk, scores in split.scores(fitted):
-        rows = split.targets_of(chunk)
-        ranks[rows] = target_ranks(scores, split.cases[rows] - chunk.start, split.targets[rows])
-    return ranking_metrics(ranks, split.cases, k=10)["ndcg@10"]
+def _share_that_bought(data: TrainingData) -> Floats:
+    """`(n_items,)` how many of those who had to do with an item bought it; 1 where nothing is ever bought."""
+    pairs = data.users.astype(np.int64) * data.n_items + data.items
+    had, bought = (
+        np.bincount(np.unique(some) % data.n_items, minlength=data.n_items)
+        for some in (pairs, pairs[data.kinds == PURCHASE])
+    )
+    if not bought.any():
+        return np.ones(data.n_items, dtype=np.float32)
+    usual = bought.sum() / had.sum()
+    share: Floats = ((bought + PRIOR_SHOPPERS * usual) / (had + PRIOR_SHOPPERS)).astype(np.float32)
+    return share

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 from typing import TypeVar
@@ -53,10 +53,22 @@ def by_step_decay(fitted: FittedOf) -> Iterator[FittedOf]:
         yield replace(fitted, encoder=encoder, info={**fitted.info, "step_decay": step_decay})
 
 
-def trial(data: TrainingData, *, seed: int) -> tuple[TrainingData, Split] | None:
-    """Some shoppers' first half of the log, and what shoppers chose next; None where the log is too short."""
+def trial(
+    data: TrainingData, *, seed: int, target_kinds: Collection[int] | None = None
+) -> tuple[TrainingData, Split] | None:
+    """Some shoppers' first half of the log, and what shoppers chose next; None where the log is too short.
+
+    With `target_kinds`, only interactions of these kinds count as chosen.
+    """
     try:
-        split = split_by_time(data, fraction=HOLDOUT, basket_seconds=0.0, max_cases=CASES, seed=seed)
+        split = split_by_time(
+            data,
+            fraction=HOLDOUT,
+            basket_seconds=0.0,
+            target_kinds=target_kinds,
+            max_cases=CASES,
+            seed=seed,
+        )
     except NotEnoughData:
         return None
     return _some_users(split.train, interactions=INTERACTIONS, seed=seed), split

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from shop_recs.algorithms.base import Fitted, FittedNeighbours, FittedVectors
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
-from shop_recs.algorithms.encoders.recency import RecencyEncoder
+from shop_recs.algorithms.encoders.weights import WeightsEncoder
 from shop_recs.conf import get_product_model
 from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
 from shop_recs.training import lease, partitions, publish
@@ -131,7 +131,9 @@ def store_neighbours(algorithm: str, products: Sequence[Any], **fitted: Any) -> 
         "pair_scores": np.full(2 * n, held.version_id, dtype=np.float32),
         "support": np.ones(2 * n, dtype=np.int32),
         "known": np.ones(n, dtype=np.bool_),
-        "encoder": RecencyEncoder(np.ones(8, dtype=np.float32), half_life_days=30.0, history_length=50),
+        "encoder": WeightsEncoder(
+            np.ones(8, dtype=np.float32), half_life_days=30.0, step_decay=1.0, history_length=50
+        ),
         **fitted,
     }
     return _published(held, FittedNeighbours(**learned), products)
