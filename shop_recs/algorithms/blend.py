@@ -174,6 +174,9 @@ class _Goal:
         self.rivals = np.arange(len(self.target)) - first[self.target] + starts[self.target]
 
     def ndcg(self, weights: Values) -> float:
+        """NDCG at 10 of the fused lists; 0 where nothing is to be foretold."""
+        if not len(self.cases):
+            return 0.0
         scores = self.strengths @ weights.astype(np.float32)
         own = scores[self.own]
         above = np.bincount(self.target, weights=scores[self.rivals] >= own[self.target], minlength=len(own))

@@ -159,9 +159,10 @@ class Judge:
         figures: dict[str, Any] = {"coverage": np.count_nonzero(shown) / len(shown)}
         if listed.any():
             figures["gini"] = metrics.gini(shown)
-            popularity = metrics.mean_of_lists(lists, self._popularity)[listed].mean()
             figures["novelty"] = metrics.mean_of_lists(lists, self._bits)[listed].mean()
-            figures["popularity_lift"] = popularity / self._popularity_of_histories[cases[listed]].mean()
+            popularity = metrics.mean_of_lists(lists, self._popularity)[listed].mean()
+            if own := self._popularity_of_histories[cases[listed]].mean():
+                figures["popularity_lift"] = popularity / own
         diversity = metrics.diversity(lists, self._vectors)
         if (defined := ~np.isnan(diversity)).any():
             figures["diversity"] = diversity[defined].mean()

@@ -141,3 +141,8 @@ def test_in_discovery_only_new_targets_choose_the_weights(split: Split) -> None:
     models["repeats"][split.cases[~new], split.targets[~new]] += 2.0
     models["discovers"][split.cases[new], split.targets[new]] += 2.0
     assert tune(brought(split, models, seen=False)).tolist()[1] == 1.0
+
+
+def test_without_anything_to_foretell_all_weigh_the_same(split: Split) -> None:
+    candidates = brought(split, {"one": noise(split, seed=1), "two": noise(split, seed=2)})
+    assert tune(candidates, cases=np.zeros(len(split), dtype=np.bool_)).tolist() == [1.0, 1.0]
