@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_matrix, vstack
 
@@ -13,6 +14,7 @@ from shop_recs.algorithms.base import (
     Earlier,
     FittedNeighbours,
     Floats,
+    Integers,
     Progress,
     Recommender,
     TrainingData,
@@ -27,6 +29,7 @@ from shop_recs.algorithms.neighbours import (
     last_of_each,
     presence_of,
     require_pairs,
+    trend_of,
 )
 from shop_recs.algorithms.spaces import Between, OneOf, Space
 from shop_recs.algorithms.trials import UNTRIED_STEP_DECAY, by_step_decay, chosen_step_decay
@@ -39,15 +42,16 @@ class EASE(Recommender):
     """Embarrassingly shallow autoencoders (Steck 2019): a ridge regression of every item on all others.
 
     With `X` (shoppers, items) 1 where a shopper had an item, each row over the square root of how many, and
-    `P = (X'X + λI)⁻¹`, the score of the pair of items `i` and `j` is `-P[i, j] / P[j, j]`; of each item
-    the greatest positive ones are its neighbours. `λ` is `regularization` times the mean of the diagonal of
-    `X'X`. `P` is dense: time grows with the cube of the catalogue, and a catalogue whose square exceeds
-    `gigabytes` is refused.
+    `P = (X'X + λI)⁻¹`, the score of the pair of items `i` and `j` is `-P[i, j] / P[j, j]` times the trend
+    of `j`; of each item the greatest positive ones are its neighbours. `λ` is `regularization` times the mean
+    of the diagonal of `X'X`. `P` is dense: time grows with the cube of the catalogue, and a catalogue whose
+    square exceeds `gigabytes` is refused.
 
     Attributes:
         regularization: pulls the model towards zero, in the mean weight of an item.
         neighbours: kept of every item.
         gigabytes: the catalogue's square may take, 4 bytes each.
+        trend: power of an item's recent demand that its scores are multiplied by; 0 ignores it.
         step_decay: factor on the weight of a visitor's interaction for every step back; chosen where None.
         history_length: how many of a visitor's last interactions count.
         longest: how many of a shopper's last interactions are learnt from.
@@ -56,11 +60,13 @@ class EASE(Recommender):
     space: ClassVar[Space] = {
         "regularization": Between(0.1, 30.0, log=True),
         "neighbours": Between(50, 400, log=True),
+        "trend": Between(0.0, 1.5),
         "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
     }
 
-    regularization: float = 1.0
+    regularization: float = 5.0
     neighbours: int = 200
+    trend: float = 0.5
     gigabytes: float = 1.0
     step_decay: float | None = None
     history_length: int = 100
@@ -71,6 +77,8 @@ class EASE(Recommender):
             require_positive(name, getattr(self, name), whole=True)
         for name in ("regularization", "gigabytes"):
             require_positive(name, getattr(self, name))
+        if self.trend:
+            require_positive("trend", self.trend)
         if self.step_decay is not None:
             require_share("step_decay", self.step_decay)
 
@@ -113,14 +121,16 @@ class EASE(Recommender):
     ) -> FittedNeighbours:
         presence = presence_of(last_of_each(data, self.longest))
         return fitted_neighbours(
-            self._pairs(presence, progress=progress),
+            self._pairs(presence, trend_of(data) ** self.trend, progress=progress),
             data,
             presence,
             encoder_of(data, step_decay=step_decay, history_length=self.history_length),
             step_decay=step_decay,
         )
 
-    def _pairs(self, presence: csr_matrix, *, progress: Progress) -> csr_matrix:
+    def _pairs(
+        self, presence: csr_matrix, appeal: npt.NDArray[np.float64], *, progress: Progress
+    ) -> csr_matrix:
         """`(n_items, n_items)` the best pairs."""
         sizes = np.maximum(np.diff(presence.indptr), 1)
         shared = csr_matrix(presence, copy=True)
@@ -134,7 +144,7 @@ class EASE(Recommender):
         progress("solving", 0.1)
         precision = _inverse(gram, self.regularization * float(np.diagonal(gram).mean()))
         progress("solving", 0.9)
-        return _placed(precision, items, self.neighbours, n_items=presence.shape[1])
+        return _placed(precision, appeal[items], items, self.neighbours, n_items=presence.shape[1])
 
 
 def _inverse(gram: Floats, ridge: float) -> Floats:
@@ -147,14 +157,16 @@ def _inverse(gram: Floats, ridge: float) -> Floats:
     return np.asarray(inverse)
 
 
-def _placed(precision: Floats, items: np.ndarray, most: int, *, n_items: int) -> csr_matrix:
+def _placed(
+    precision: Floats, appeal: npt.NDArray[np.float64], items: Integers, most: int, *, n_items: int
+) -> csr_matrix:
     """The best weights of each item, from the lower triangle of the precision matrix."""
-    diagonal = np.diagonal(precision).copy()
+    scale = (appeal / np.diagonal(precision)).astype(np.float32)
     blocks = []
     for first in range(0, len(items), ROWS_AT_ONCE):
         rows = slice(first, min(first + ROWS_AT_ONCE, len(items)))
         whole = np.tril(precision[rows], first) + np.triu(precision[:, rows].T, first + 1)
-        blocks.append(best_of_rows(csr_matrix(-whole / diagonal), most, but=first))
+        blocks.append(best_of_rows(csr_matrix(-whole * scale), most, but=first))
     inner = vstack(blocks, format="csr")
     lengths = np.zeros(n_items, dtype=np.int64)
     lengths[items] = np.diff(inner.indptr)

@@ -35,6 +35,7 @@ from shop_recs.algorithms.neighbours import (
     require_pairs,
     row_sums,
     scale_rows,
+    trend_of,
     unit_rows,
 )
 from shop_recs.algorithms.spaces import Between, OneOf, Space
@@ -67,6 +68,7 @@ class ItemKNN(Recommender):
         distance_decay: what a co-visit counts less for every step further on.
         window_days: days after which nothing is a co-visit; without it, none.
         popularity: power of an item's interactions that its co-visits are divided by; 0 favours bestsellers.
+        trend: power of an item's recent demand that its scores are multiplied by; 0 ignores it.
         step_decay: factor on the weight of a visitor's interaction for every step back; chosen where None.
         history_length: how many of a visitor's last interactions count.
         longest: how many of a shopper's last interactions are learnt from.
@@ -78,6 +80,7 @@ class ItemKNN(Recommender):
         "reach": Between(3, 40, log=True),
         "distance_decay": Between(0.5, 1.0),
         "popularity": Between(0.0, 0.7),
+        "trend": Between(0.0, 1.5),
         "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
     }
 
@@ -87,6 +90,7 @@ class ItemKNN(Recommender):
     distance_decay: float = 0.8
     window_days: float | None = None
     popularity: float = 0.0
+    trend: float = 0.5
     step_decay: float | None = None
     history_length: int = 100
     longest: int = 300
@@ -106,6 +110,8 @@ class ItemKNN(Recommender):
             require_share("step_decay", self.step_decay)
         if self.popularity:
             require_share("popularity", self.popularity)
+        if self.trend:
+            require_positive("trend", self.trend)
 
     def fit(
         self,
@@ -154,9 +160,8 @@ class ItemKNN(Recommender):
             pairs = self._covisits(recent, progress=progress)
         else:
             by_item = _weighted(csr_matrix(matrix_of(recent, recent.weights).T), similarity)
-            pairs = best_products(
-                by_item, csr_matrix(by_item.T), self.neighbours, itself=False, progress=progress
-            )
+            wanted = csr_matrix(scale_rows(by_item, trend_of(recent) ** self.trend).T)
+            pairs = best_products(by_item, wanted, self.neighbours, itself=False, progress=progress)
         return fitted_neighbours(
             pairs,
             data,
@@ -169,6 +174,7 @@ class ItemKNN(Recommender):
     def _covisits(self, data: TrainingData, *, progress: Progress) -> csr_matrix:
         """`(n_items, n_items)` the best of what follows each item."""
         counts = np.maximum(np.bincount(data.items, minlength=data.n_items), 1)
+        appeal = trend_of(data) ** self.trend / counts**self.popularity
         order = np.argsort(data.items, kind="stable")
         ends = np.searchsorted(data.items[order], np.arange(data.n_items + 1))
         step = max(1, PRODUCTS_AT_ONCE // (2 * self.reach))
@@ -176,9 +182,9 @@ class ItemKNN(Recommender):
         while first < data.n_items:
             last = max(first + 1, int(np.searchsorted(ends, ends[first] + step, side="right")) - 1)
             sources, targets, values = self._followers(data, order[ends[first] : ends[last]])
-            values = values / counts[targets] ** self.popularity / np.sqrt(counts[sources])
+            shares = values * appeal[targets] / np.sqrt(counts[sources])
             pairs = csr_matrix(
-                (values.astype(np.float32), (sources - first, targets)), shape=(last - first, data.n_items)
+                (shares.astype(np.float32), (sources - first, targets)), shape=(last - first, data.n_items)
             )
             blocks.append(best_of_rows(pairs, self.neighbours, but=first))
             progress("counting", last / data.n_items)

@@ -8,11 +8,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix, vstack
 
-from shop_recs.algorithms.base import FittedNeighbours, NotEnoughData, Progress, TrainingData, silent
+from shop_recs.algorithms.base import (
+    SECONDS_PER_DAY,
+    FittedNeighbours,
+    NotEnoughData,
+    Progress,
+    TrainingData,
+    silent,
+)
 from shop_recs.algorithms.encoders.weights import WeightsEncoder
 
 PRODUCTS_AT_ONCE = 10_000_000
 """Multiplications of one block; bounds its memory, whatever the catalogue."""
+LEAST_DEMAND = 0.1
+"""What nobody bought lately may still be bought."""
 
 
 def require_pairs(data: TrainingData) -> None:
@@ -44,6 +53,20 @@ def presence_of(data: TrainingData) -> csr_matrix:
     presence = matrix_of(data, np.ones(len(data)))
     presence.data[:] = 1.0
     return presence
+
+
+def trend_of(data: TrainingData) -> npt.NDArray[np.float64]:
+    """`(n_items,)` how much of the demand for an item is of today, positive.
+
+    It is what the item's final interactions weigh by their age, over its shoppers. Final are those of the
+    greatest kind in the log: purchases, where there are any.
+    """
+    final = data.select(data.kinds == data.kinds.max())
+    ages = (data.now - final.times) / SECONDS_PER_DAY
+    recent = np.bincount(final.items, weights=0.5 ** (ages / data.half_life_days), minlength=data.n_items)
+    shoppers = np.bincount(presence_of(data).indices, minlength=data.n_items)
+    trend: npt.NDArray[np.float64] = (recent + LEAST_DEMAND) / (shoppers + 1)
+    return trend
 
 
 def unit_rows(matrix: csr_matrix) -> csr_matrix:
@@ -164,7 +187,8 @@ def _support(pairs: csr_matrix, presence: csr_matrix) -> npt.NDArray[np.int32]:
 def _keys(matrix: csr_matrix) -> npt.NDArray[np.int64]:
     """One number for the row and column of every stored value."""
     rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    return rows * matrix.shape[1] + matrix.indices
+    keys: npt.NDArray[np.int64] = rows * matrix.shape[1] + matrix.indices
+    return keys
 
 
 def _blocks(left: csr_matrix, right: csr_matrix) -> Iterator[slice]:

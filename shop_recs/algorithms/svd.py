@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
@@ -23,7 +24,7 @@ from shop_recs.algorithms.base import (
     silent,
 )
 from shop_recs.algorithms.encoders.weights import WeightedSumEncoder
-from shop_recs.algorithms.neighbours import presence_of, row_sums, scale_rows
+from shop_recs.algorithms.neighbours import presence_of, row_sums, scale_rows, trend_of
 from shop_recs.algorithms.spaces import Between, OneOf, Space
 from shop_recs.algorithms.trials import UNTRIED_STEP_DECAY, by_step_decay, chosen_step_decay
 
@@ -34,8 +35,8 @@ class SVD(Recommender):
 
     The matrix (shoppers, items) is 1 where a shopper had an item, divided by the square root of how many
     items the shopper had and by the power `popularity` of how many shoppers the item had. An item's vector is
-    its row of the right singular vectors, multiplied by the same power of its shoppers; a visitor's query is
-    the sum of the vectors of their history, weighted by kind and recency.
+    its row of the right singular vectors, multiplied by the same power of its shoppers and by its trend; a
+    visitor's query is the sum of the vectors of their history, weighted by kind and recency.
 
     How fast a visitor's past fades is chosen on the second half of the log, unless `step_decay` says it. A
     fit that resumes another reuses the choice.
@@ -43,6 +44,7 @@ class SVD(Recommender):
     Attributes:
         factors: length of the vectors; less on a log with fewer shoppers or products.
         popularity: power of an item's shoppers that it is divided by; 1 favours what is rare.
+        trend: power of an item's recent demand that its vector is multiplied by; 0 ignores it.
         sweeps: iterations of the randomised decomposition (Halko, Martinsson and Tropp 2011).
         step_decay: factor on the weight of a visitor's interaction for every step back; chosen where None.
         history_length: how many of a visitor's last interactions count.
@@ -51,11 +53,13 @@ class SVD(Recommender):
     space: ClassVar[Space] = {
         "factors": Between(32, 512, log=True),
         "popularity": Between(0.0, 0.8),
+        "trend": Between(0.0, 1.5),
         "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
     }
 
-    factors: int = 256
+    factors: int = 400
     popularity: float = 0.4
+    trend: float = 0.75
     sweeps: int = 4
     step_decay: float | None = None
     history_length: int = 100
@@ -65,6 +69,8 @@ class SVD(Recommender):
             require_positive(name, getattr(self, name), whole=True)
         if self.popularity:
             require_share("popularity", self.popularity)
+        if self.trend:
+            require_positive("trend", self.trend)
         if self.step_decay is not None:
             require_share("step_decay", self.step_decay)
 
@@ -92,7 +98,7 @@ class SVD(Recommender):
         return fitted
 
     def _fitted(self, data: TrainingData, step_decay: float, *, seed: int) -> FittedVectors:
-        vectors = self._vectors(presence_of(data), seed=seed)
+        vectors = self._vectors(presence_of(data), trend_of(data) ** self.trend, seed=seed)
         return FittedVectors(
             item_vectors=vectors,
             known=np.any(vectors, axis=1),
@@ -105,7 +111,7 @@ class SVD(Recommender):
             info={"step_decay": step_decay},
         )
 
-    def _vectors(self, presence: csr_matrix, *, seed: int) -> Floats:
+    def _vectors(self, presence: csr_matrix, appeal: npt.NDArray[np.float64], *, seed: int) -> Floats:
         """`(n_items, factors)`, all zero for items without interactions."""
         shoppers = np.maximum(np.bincount(presence.indices, minlength=presence.shape[1]), 1)
         scale = shoppers**self.popularity
@@ -113,7 +119,7 @@ class SVD(Recommender):
         matrix.data /= scale[matrix.indices].astype(np.float32)
         factors = min(self.factors, *matrix.shape)
         _, _, right = randomized_svd(matrix, factors, n_iter=self.sweeps, random_state=seed)
-        vectors = (right * scale).T
+        vectors = (right * scale * appeal).T
         vectors[np.bincount(presence.indices, minlength=presence.shape[1]) == 0] = 0.0
         return np.ascontiguousarray(vectors, dtype=np.float32)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from shop_recs.algorithms.base import (
@@ -27,6 +28,7 @@ from shop_recs.algorithms.neighbours import (
     require_pairs,
     row_sums,
     scale_rows,
+    trend_of,
     unit_rows,
 )
 from shop_recs.algorithms.spaces import Between, OneOf, Space
@@ -46,6 +48,8 @@ class UserKNN(Recommender):
 
         S[i, j] = sum over the shoppers u of i of P[u, j] / sqrt(items of u) / sqrt(shoppers of i)
 
+    times the trend of `j`
+
     (Verstrepen and Goethals 2014 unify item- and user-based neighbourhoods in this way). Two items are near
     that no shopper had both of, if shoppers alike had them; that finds more that is new to a visitor than
     items together do, and less of what they had before.
@@ -57,6 +61,7 @@ class UserKNN(Recommender):
     Attributes:
         shoppers: nearest shoppers of each, itself included.
         neighbours: kept of every item.
+        trend: power of an item's recent demand that its scores are multiplied by; 0 ignores it.
         step_decay: factor on the weight of a visitor's interaction for every step back; chosen where None.
         history_length: how many of a visitor's last interactions count.
         longest: how many of a shopper's last interactions are learnt from.
@@ -66,11 +71,13 @@ class UserKNN(Recommender):
     space: ClassVar[Space] = {
         "shoppers": Between(20, 300, log=True),
         "neighbours": Between(50, 400, log=True),
+        "trend": Between(0.0, 1.5),
         "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
     }
 
     shoppers: int = 100
     neighbours: int = 200
+    trend: float = 0.75
     step_decay: float | None = None
     history_length: int = 100
     longest: int = 300
@@ -79,6 +86,8 @@ class UserKNN(Recommender):
     def __post_init__(self) -> None:
         for name in ("shoppers", "neighbours", "history_length", "longest", "busiest"):
             require_positive(name, getattr(self, name), whole=True)
+        if self.trend:
+            require_positive("trend", self.trend)
         if self.step_decay is not None:
             require_share("step_decay", self.step_decay)
 
@@ -105,7 +114,7 @@ class UserKNN(Recommender):
         self, data: TrainingData, step_decay: float, *, progress: Progress = silent
     ) -> FittedNeighbours:
         presence = presence_of(last_of_each(data, self.longest))
-        pairs = self._pairs(presence, progress=progress)
+        pairs = self._pairs(presence, trend_of(data) ** self.trend, progress=progress)
         return fitted_neighbours(
             pairs,
             data,
@@ -114,7 +123,9 @@ class UserKNN(Recommender):
             step_decay=step_decay,
         )
 
-    def _pairs(self, presence: csr_matrix, *, progress: Progress) -> csr_matrix:
+    def _pairs(
+        self, presence: csr_matrix, appeal: npt.NDArray[np.float64], *, progress: Progress
+    ) -> csr_matrix:
         """`(n_items, n_items)` the best pairs."""
         directions = unit_rows(presence)
         evidence = _some_rows_of_each_column(directions, self.busiest)
@@ -122,6 +133,7 @@ class UserKNN(Recommender):
             directions, csr_matrix(evidence.T), self.shoppers, itself=True, progress=progress
         )
         foreseen = best_products(alike, presence, BREADTH, itself=True, progress=progress)
+        foreseen.data *= appeal[foreseen.indices].astype(np.float32)
         foreseen = scale_rows(foreseen, 1.0 / np.sqrt(np.maximum(row_sums(presence), 1.0)))
         by_item = csr_matrix(presence.T)
         by_item = scale_rows(by_item, 1.0 / np.sqrt(np.maximum(row_sums(by_item), 1.0)))

@@ -28,7 +28,7 @@ def test_the_weights_are_those_of_the_closed_form(rows_at_once: int, monkeypatch
     expected = np.zeros((11, 11))
     expected[np.ix_(items, items)] = np.maximum(0, -precision / np.diagonal(precision))
 
-    fitted = EASE(regularization=0.7, neighbours=11, step_decay=1.0).fit(log)
+    fitted = EASE(regularization=0.7, neighbours=11, step_decay=1.0, trend=0).fit(log)
     dense = np.zeros((11, 11))
     dense[np.repeat(np.arange(11), np.diff(fitted.offsets)), fitted.neighbours] = fitted.pair_scores
     np.testing.assert_allclose(dense, expected, rtol=1e-4, atol=1e-6)

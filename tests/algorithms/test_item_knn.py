@@ -63,7 +63,7 @@ def covisits_by_hand(log: TrainingData, **options: Any) -> dict[tuple[int, int],
 @pytest.mark.filterwarnings("ignore:Method expects CSR")
 def test_the_neighbours_are_those_of_implicit(similarity: str, library: type[Any]) -> None:
     log = weighted_tastes()
-    fitted = ItemKNN(similarity=similarity, neighbours=6, step_decay=1.0).fit(log)
+    fitted = ItemKNN(similarity=similarity, neighbours=6, step_decay=1.0, trend=0).fit(log)
     # It counts the item itself among its own neighbours.
     oracle = library(K=7, num_threads=1)
     oracle.fit(matrix_of(log, log.weights), show_progress=False)
@@ -78,21 +78,21 @@ def test_the_neighbours_are_those_of_implicit(similarity: str, library: type[Any
 def test_a_follower_counts_less_for_every_step_and_a_basket_is_one_step_both_ways() -> None:
     # One shopper: item 0, then 1 and 2 in one basket, then 3, a day between each.
     log = log_of([[0, 1, 2, 3]], times=[86_400.0 * np.array([0, 1, 1, 2])])
-    fitted = ItemKNN(similarity="covisitation", distance_decay=0.5, step_decay=1.0).fit(log)
+    fitted = ItemKNN(similarity="covisitation", distance_decay=0.5, step_decay=1.0, trend=0).fit(log)
     expected = {(0, 1): 1, (0, 2): 1, (0, 3): 0.5, (1, 2): 1, (2, 1): 1, (1, 3): 1, (2, 3): 1}
     assert pairs_of(fitted) == pytest.approx(expected)
 
 
 def test_what_came_after_the_window_is_no_covisit() -> None:
     log = log_of([[0, 1, 2]], times=[86_400.0 * np.array([0, 1, 3])])
-    fitted = ItemKNN(similarity="covisitation", window_days=1.0, step_decay=1.0).fit(log)
+    fitted = ItemKNN(similarity="covisitation", window_days=1.0, step_decay=1.0, trend=0).fit(log)
     assert set(pairs_of(fitted)) == {(0, 1)}
 
 
 def test_a_covisit_counts_what_the_kind_of_the_later_interaction_weighs() -> None:
     weights = np.array([0, 1, 2, 3, 5, 0, 0, 0], dtype=np.float32)
     log = log_of([[0, 1], [0, 2]], kinds=[[4, 1], [1, 4]], kind_weights=weights)
-    fitted = ItemKNN(similarity="covisitation", step_decay=1.0).fit(log)
+    fitted = ItemKNN(similarity="covisitation", step_decay=1.0, trend=0).fit(log)
     assert pairs_of(fitted) == pytest.approx({(0, 1): 1 / 2**0.5, (0, 2): 5 / 2**0.5})
 
 
@@ -121,14 +121,14 @@ def test_covisits_are_those_counted_by_hand(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(item_knn, "PRODUCTS_AT_ONCE", at_once)
         patch.setattr(neighbours, "PRODUCTS_AT_ONCE", at_once)
-        fitted = ItemKNN(similarity="covisitation", step_decay=1.0, **options).fit(log)
+        fitted = ItemKNN(similarity="covisitation", step_decay=1.0, trend=0, **options).fit(log)
     assert pairs_of(fitted) == pytest.approx(covisits_by_hand(log, **options))
 
 
 def test_blocks_do_not_change_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ItemKNN(similarity="bm25", step_decay=1.0).fit(weighted_tastes())
+    whole = ItemKNN(similarity="bm25", step_decay=1.0, trend=0).fit(weighted_tastes())
     monkeypatch.setattr(neighbours, "PRODUCTS_AT_ONCE", 500)
-    parts = ItemKNN(similarity="bm25", step_decay=1.0).fit(weighted_tastes())
+    parts = ItemKNN(similarity="bm25", step_decay=1.0, trend=0).fit(weighted_tastes())
     assert pairs_of(parts) == pairs_of(whole)
     assert parts.support.tolist() == whole.support.tolist()
 
@@ -156,13 +156,13 @@ def test_a_log_too_short_to_choose_on_still_fits() -> None:
 
 
 def test_no_more_neighbours_are_kept_than_asked_for() -> None:
-    fitted = ItemKNN(similarity="cosine", neighbours=3, step_decay=1.0).fit(tastes())
+    fitted = ItemKNN(similarity="cosine", neighbours=3, step_decay=1.0, trend=0).fit(tastes())
     assert np.diff(fitted.offsets).max() == 3
 
 
 def test_a_long_history_is_learnt_from_by_its_end() -> None:
     log = log_of([[0, 1, 2, 3]])
-    fitted = ItemKNN(similarity="cosine", longest=2, step_decay=1.0).fit(log)
+    fitted = ItemKNN(similarity="cosine", longest=2, step_decay=1.0, trend=0).fit(log)
     assert set(pairs_of(fitted)) == {(2, 3), (3, 2)}
 
 
@@ -181,3 +181,25 @@ def test_a_long_history_is_learnt_from_by_its_end() -> None:
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ItemKNN(**options)
+
+
+@pytest.mark.parametrize("similarity", ["bm25", "covisitation"])
+def test_scores_are_multiplied_by_the_share_of_today(similarity: str) -> None:
+    log = dataclasses.replace(weighted_tastes(), half_life_days=2.0)
+    plain, trending = (
+        pairs_of(ItemKNN(similarity=similarity, trend=trend, step_decay=1.0).fit(log)) for trend in (0, 0.7)
+    )
+    trend = neighbours.trend_of(log) ** 0.7
+    assert trending == pytest.approx({(i, j): score * trend[j] for (i, j), score in plain.items()}, rel=1e-4)
+
+
+def test_the_trend_of_an_item_is_its_recent_purchases_over_its_shoppers() -> None:
+    view, purchase = 1, 4
+    log = log_of(
+        [[0, 1, 1], [1]],
+        kinds=[np.array([purchase, view, purchase]), np.array([purchase])],
+        times=[86_400.0 * np.array([0, 1, 4]), 86_400.0 * np.array([2])],
+        n_items=3,
+    )
+    trend = neighbours.trend_of(dataclasses.replace(log, half_life_days=2.0))
+    assert trend.tolist() == pytest.approx([(0.25 + 0.1) / 2, (1 + 0.5 + 0.1) / 3, 0.1])

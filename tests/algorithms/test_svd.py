@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_scores_are_those_of_the_whole_decomposition(popularity: float) -> None:
     shoppers = np.maximum(had.sum(axis=0), 1) ** popularity
     _, _, right = np.linalg.svd(had / np.sqrt(had.sum(axis=1, keepdims=True)) / shoppers)
     vectors = right[:4].T * shoppers[:, None]
-    fitted = SVD(factors=4, popularity=popularity, sweeps=10, step_decay=1.0).fit(log)
+    fitted = SVD(factors=4, popularity=popularity, sweeps=10, step_decay=1.0, trend=0).fit(log)
     expected = vectors[[1, 12, 30]].sum(axis=0) @ vectors.T
     np.testing.assert_allclose(scores_of(fitted, [1, 12, 30])[:40], expected[:40], rtol=1e-2, atol=1e-3)
 
@@ -54,3 +55,15 @@ def test_a_resumed_fit_reuses_the_choice() -> None:
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SVD(**options)
+
+
+def test_what_is_bought_today_comes_before_what_was_bought_once() -> None:
+    day = 86_400.0
+    # Items 1 and 2 went with 0 equally often, 1 long ago.
+    times = [day * np.array([0, 1]), day * np.array([0, 1]), day * np.array([0, 99]), day * np.array([0, 99])]
+    log = dataclasses.replace(log_of([[0, 1], [0, 1], [0, 2], [0, 2]], times=times), half_life_days=10.0)
+    scores = scores_of(SVD(factors=1, step_decay=1.0).fit(log), [0])
+    assert scores[2] > scores[1]
+    np.testing.assert_allclose(
+        *scores_of(SVD(factors=1, step_decay=1.0, trend=0).fit(log), [0])[1:], rtol=1e-4
+    )

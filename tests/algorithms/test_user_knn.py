@@ -47,7 +47,7 @@ def random_log() -> TrainingData:
 
 def test_all_shoppers_give_the_product_of_the_whole_matrices() -> None:
     log = random_log()
-    fitted = UserKNN(shoppers=40, neighbours=25, step_decay=1.0).fit(log)
+    fitted = UserKNN(shoppers=40, neighbours=25, step_decay=1.0, trend=0).fit(log)
     dense = np.zeros((log.n_items, log.n_items))
     items = np.repeat(np.arange(log.n_items), np.diff(fitted.offsets))
     dense[items, fitted.neighbours] = fitted.pair_scores
@@ -58,7 +58,7 @@ def test_only_the_nearest_shoppers_and_the_best_items_count(monkeypatch: pytest.
     # Shoppers 0, 1 and 2 had 3, 2 and 1 items of the first; no two cosines or scores are the same.
     log = log_of([[0, 1, 2], [0, 1, 3], [0, 4], [5, 6]])
     monkeypatch.setattr(user_knn, "BREADTH", 3)
-    fitted = UserKNN(shoppers=2, neighbours=7, step_decay=1.0).fit(log)
+    fitted = UserKNN(shoppers=2, neighbours=7, step_decay=1.0, trend=0).fit(log)
     dense = np.zeros((7, 7))
     items = np.repeat(np.arange(7), np.diff(fitted.offsets))
     dense[items, fitted.neighbours] = fitted.pair_scores
@@ -67,7 +67,7 @@ def test_only_the_nearest_shoppers_and_the_best_items_count(monkeypatch: pytest.
 
 def test_items_are_near_that_nobody_had_both_of() -> None:
     # Nobody had 0 and 3, but who had either also had 1 and 2.
-    fitted = UserKNN(step_decay=1.0).fit(log_of([[0, 1, 2], [1, 2, 3], [4, 5], [4, 5]]))
+    fitted = UserKNN(step_decay=1.0, trend=0).fit(log_of([[0, 1, 2], [1, 2, 3], [4, 5], [4, 5]]))
     own = slice(fitted.offsets[0], fitted.offsets[1])
     support = dict(zip(fitted.neighbours[own].tolist(), fitted.support[own].tolist(), strict=True))
     assert support == {1: 1, 2: 1, 3: 0}
