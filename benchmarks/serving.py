@@ -24,8 +24,8 @@ import numpy as np
 
 DATABASE = "benchmark_serving"
 DIMENSIONS = 64
-HISTORIES = (20, 100)
-"""Events of the visitors who ask: a usual number, and as many as are ever read."""
+HISTORIES = (20, 100, 200)
+"""Events of the visitors who ask: a usual number, many, and as many as are ever read."""
 
 
 def main() -> None:
@@ -114,11 +114,12 @@ def clustered(size: int) -> np.ndarray:
 def compare_latency(visitors: list[UUID], requests: int) -> None:
     """Ask all pages in turn, so that whatever else the machine does meets all of them."""
     url = "/recs/v1/recommendations/"
-    usual, long = ({"Cookie": cookie(visitor)} for visitor in visitors)
     pages = {
         "bare DRF view, 12 products": ("/products/", {}),
-        f"recommendations, {HISTORIES[0]} events": (url, usual),
-        f"recommendations, {HISTORIES[1]} events": (url, long),
+        **{
+            f"recommendations, {length} events": (url, {"Cookie": cookie(visitor)})
+            for length, visitor in zip(HISTORIES, visitors, strict=True)
+        },
         "recommendations, no cookie": (url, {}),
         "similar items": ("/recs/v1/items/7/similar/", {}),
     }

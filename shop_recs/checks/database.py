@@ -117,7 +117,8 @@ def _product_problems(connection: BaseDatabaseWrapper) -> Messages:
             Error(
                 f"The key of {product.label} is now {type_there}, but the log refers to it as {type_here}.",
                 hint="Change both columns named product_id in a migration of your own "
-                f"(shop_recs_interaction, shop_recs_itemvector). {START_ANEW}",
+                "(shop_recs_interaction, shop_recs_itemvector), and neighbour_id with product_id in "
+                f"shop_recs_itemneighbour. {START_ANEW}",
                 id="shop_recs.E014",
             )
         ]

@@ -18,8 +18,8 @@ from shop_recs.serving import encoding
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.tracking.identity import Shopper
 
-HISTORY_LENGTH = 100
-"""Events of a shopper that are read; encoders look at this many at most."""
+HISTORY_LENGTH = 200
+"""Events of a shopper that are read: as many as the encoder with the longest view looks at by default."""
 
 NOBODY = Shopper(visitor_id=None, user_id=None)
 

@@ -184,7 +184,7 @@ class TestLeftOut:
     def test_everything_ever_bought(self, als, shelves, visitor, did, request_of):
         chairs, _ = shelves
         did(visitor, Kind.PURCHASE, chairs[0], days_ago=900)
-        did(visitor, Kind.VIEW, *(chairs[1:] * 30))
+        did(visitor, Kind.VIEW, *(chairs[1:] * 60))
         assert chairs[0] not in recommended_for_you(request_of(visitor))
 
     def test_what_was_bought_stays_where_the_shop_says_so(
