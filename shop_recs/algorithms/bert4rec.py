@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from shop_recs.algorithms.base import require_positive
 from shop_recs.algorithms.sequence.batches import Batch, Rows
 from shop_recs.algorithms.sequence.queried import QueriedPlaces, cut_short, rows_with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
@@ -26,12 +27,14 @@ class BERT4Rec(TransformerOptions, SequenceRecommender):
 
     space: ClassVar[Space] = {**TransformerOptions.space, "masked": Between(0.1, 0.7)}
 
+    max_epochs: int = 30
     masked: float = 0.3
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.masked, bool) or not 0.0 <= self.masked < 1.0:
-            raise ValueError(f"masked must be at least 0 and below 1, not {self.masked!r}; try 0.3")
+        require_positive("masked", self.masked)
+        if self.masked >= 1.0:
+            raise ValueError(f"masked must be below 1, not {self.masked!r}; try 0.3")
 
     def objective(self, *, length: int, dropout: float) -> MaskedEvents:
         """Masked events."""

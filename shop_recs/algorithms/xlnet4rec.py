@@ -18,6 +18,8 @@ from shop_recs.algorithms.sequence.transformer import TransformerOptions
 class XLNet4Rec(TransformerOptions, SequenceRecommender):
     """The two streams of XLNet (Yang et al. 2019) over the blocks and the softmax of `SASRec`."""
 
+    max_epochs: int = 30
+
     def objective(self, *, length: int, dropout: float) -> Permutation:
         """Events in random order."""
         # One place more for the query that asks for what comes next.
@@ -51,7 +53,7 @@ class Permutation(QueriedPlaces):
 
 
 def _random_order(valid: Tensor) -> Tensor:
-    """`(B, L)` when each event's turn is: 0 for those given, one or more, and infinity in the padding."""
+    """`(B, L)` when each event's turn is: 0 if it is given, else below 1; infinity in the padding."""
     turn = torch.rand(valid.shape, device=valid.device).masked_fill(~valid, torch.inf)
     until = torch.rand((len(valid), 1), device=valid.device)
     return turn.masked_fill(turn <= until.maximum(turn.amin(dim=1, keepdim=True)), 0.0)

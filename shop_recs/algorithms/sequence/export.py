@@ -38,7 +38,8 @@ def encoder_of(model: SequenceModel, *, history_length: int) -> OnnxEncoder:
         warnings.simplefilter("ignore", DeprecationWarning)
         # Said of every recurrent network, also where the batch is always a single history.
         warnings.filterwarnings("ignore", "Exporting a model to ONNX with a batch_size", UserWarning)
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning, module=r"torch\.nn")
+        # Layers of torch look at the shapes of what they get.
+        warnings.filterwarnings("ignore", module=r"torch\.nn")
         torch.onnx.export(
             Query(model).eval(),
             example,
