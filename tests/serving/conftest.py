@@ -12,10 +12,11 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
 
-from shop_recs.models import Interaction, Kind, Visitor
+from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
 from shop_recs.serving import encoding, ladder
 from shop_recs.tracking import identity
 from shop_recs.tracking.identity import Shopper
+from tests.serving.versions import publish_vectors
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +74,10 @@ def tastes(shelves: tuple[list[Any], list[Any]]) -> np.ndarray:
     rng = np.random.default_rng(0)
     directions = np.repeat(np.eye(4, dtype=np.float32)[:2], 5, axis=0)
     return (directions + rng.normal(scale=0.1, size=(10, 4))).astype(np.float32)
+
+
+@pytest.fixture
+def als(shelves: tuple[list[Any], list[Any]], tastes: np.ndarray) -> ModelVersion:
+    """An active version of `als` that knows the tastes."""
+    chairs, lamps = shelves
+    return publish_vectors("als", chairs + lamps, tastes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from shop_recs import recommended_for_you, record_view, similar_items
 from shop_recs.conf import get_product_model
-from shop_recs.models import ActiveModel, EncoderArtefact, Interaction, Kind, Visitor
+from shop_recs.models import ActiveModel, Interaction, Kind, Visitor
 from shop_recs.tracking import identity
 from shop_recs.tracking.identity import Shopper
 from tests.serving.versions import publish_popularity, publish_vectors
@@ -23,12 +22,6 @@ def names(products):
 
 def shelf_of(products):
     return [product.name.split()[0] for product in products]
-
-
-@pytest.fixture
-def als(shelves, tastes):
-    chairs, lamps = shelves
-    return publish_vectors("als", chairs + lamps, tastes)
 
 
 def test_a_list_begins_with_what_is_like_the_visitors_history(als, shelves, visitor, did, request_of):
@@ -242,11 +235,6 @@ def first_chair(request):
     return [get_product_model().objects.get(name="Chair 0").pk]
 
 
-def nothing(request):
-    """A cart that is always empty."""
-    return []
-
-
 def only_lamps(products):
     """A shop's own rule of availability."""
     return products.filter(name__startswith="Lamp")
@@ -260,159 +248,6 @@ def test_availability_may_be_a_function_of_the_shop(shelves, request_of, setting
 def test_a_negative_limit_is_refused(request_of):
     with pytest.raises(ValueError, match="limit is -1"):
         recommended_for_you(request_of(), limit=-1)
-
-
-class TestReasons:
-    @pytest.mark.parametrize(
-        ("kind", "words", "of_itself"),
-        [
-            (Kind.VIEW, "because you viewed Chair 0", "you viewed this"),
-            (Kind.FAVOURITE, "because you saved Chair 0", "you saved this"),
-            (Kind.CART, "because you put Chair 0 into your cart", "you put this into your cart"),
-            (Kind.PURCHASE, "because you bought Chair 0", "you bought this"),
-        ],
-    )
-    def test_name_what_the_visitor_did(
-        self, kind, words, of_itself, als, shelves, visitor, did, request_of, settings
-    ):
-        settings.SHOP_RECS = settings.SHOP_RECS | {"EXCLUDE_PURCHASED": False, "CART": f"{__name__}.nothing"}
-        did(visitor, kind, shelves[0][0])
-        reasons = {
-            product.name: product.recommendation
-            for product in recommended_for_you(request_of(visitor), products=_among(shelves[0]))
-        }
-        assert {str(reason.reason) for name, reason in reasons.items() if name != "Chair 0"} == {words}
-        assert {reason.reason_product for reason in reasons.values()} == {shelves[0][0]}
-        assert str(reasons["Chair 0"].reason) == of_itself
-
-    def test_name_the_product_most_like_the_recommended_one(self, als, shelves, visitor, did, request_of):
-        chairs, lamps = shelves
-        did(visitor, Kind.VIEW, lamps[0], chairs[0])
-        recs = recommended_for_you(request_of(visitor), products=_among(chairs[1:] + lamps[1:]))
-        assert {(p.name[0], p.recommendation.reason_product.name[0]) for p in recs} == {
-            ("C", "C"),
-            ("L", "L"),
-        }
-
-    def test_load_the_rest_of_the_named_product_only_when_asked(
-        self, als, shelves, visitor, did, request_of, django_assert_num_queries
-    ):
-        did(visitor, Kind.VIEW, shelves[0][0])
-        reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation
-        with django_assert_num_queries(0):
-            assert reason.reason_product.name == "Chair 0"
-        with django_assert_num_queries(1):
-            assert reason.reason_product.price == 10
-
-    def test_work_where_the_title_is_no_column(self, als, shelves, visitor, did, request_of, settings):
-        settings.SHOP_RECS = settings.SHOP_RECS | {"PRODUCT_FIELDS": {"title": "__str__"}}
-        did(visitor, Kind.VIEW, shelves[0][0])
-        reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation.reason
-        assert str(reason) == "because you viewed Chair 0"
-
-    def test_keep_braces_in_a_title(self, als, shelves, visitor, did, request_of):
-        shelves[0][0].name = "Chair {0} %s"
-        shelves[0][0].save()
-        did(visitor, Kind.VIEW, shelves[0][0])
-        reason = recommended_for_you(request_of(visitor), product=shelves[0][0])[0].recommendation.reason
-        assert str(reason) == "because you viewed Chair {0} %s"
-
-    def test_never_name_a_product_that_was_deleted(self, als, shelves, visitor, did, request_of):
-        chairs, lamps = shelves
-        did(visitor, Kind.VIEW, lamps[0], chairs[0])
-        for gone, words in ((chairs[0], "because you viewed Lamp 0"), (lamps[0], "")):
-            gone.delete()
-            best = recommended_for_you(request_of(visitor), products=_among(chairs[1:]))[0].recommendation
-            assert (best.source, str(best.reason)) == ("als", words)
-
-
-class TestSimilarItems:
-    def test_are_ranked_by_the_angle_whatever_their_length(self, shelves, tastes, request_of):
-        chairs, lamps = shelves
-        tastes[9] *= 100  # the inner product would put this lamp first
-        version = publish_vectors("als", chairs + lamps, tastes)
-        recs = similar_items(chairs[0], limit=4)
-        assert shelf_of(recs) == ["Chair"] * 4
-        assert (recs.rung, recs.version) == ("als", version.pk)
-        assert all(0.9 < product.recommendation.score <= 1.0 for product in recs)
-
-    def test_of_several_products_lie_between_them(self, als, make_product, shelves, tastes):
-        chairs, lamps = shelves
-        both = make_product("Chair with a lamp")
-        publish_vectors("als", [*chairs, *lamps, both], np.vstack([tastes, [[1, 1, 0, 0]]]))
-        assert similar_items([chairs[0], lamps[0]], limit=1) == [both]
-
-    def test_say_what_they_are_similar_to(self, als, shelves):
-        first = similar_items(shelves[0][0], limit=1)[0].recommendation
-        assert (str(first.reason), first.source) == ("similar to Chair 0", "als")
-        assert first.reason_product is shelves[0][0]
-
-    def test_skip_algorithms_whose_vectors_do_not_mean_likeness(self, shelves, tastes):
-        publish_vectors("sasrec", shelves[0] + shelves[1], tastes[::-1].copy(), finds_similar=False)
-        publish_vectors("als", shelves[0] + shelves[1], tastes)
-        assert similar_items(shelves[0][0], limit=4).rung == "als"
-
-    def test_of_an_unknown_product_are_popular_ones_of_its_category(self, shelves, make_product):
-        category = get_product_model()._meta.get_field("category").related_model.objects.create(name="Lamps")
-        chairs, lamps = shelves
-        get_product_model().objects.filter(name__startswith="Lamp").update(category=category)
-        publish_popularity(chairs + lamps)
-        recs = similar_items(make_product("New lamp", category=category), limit=6)
-        assert names(recs) == names(lamps)
-        assert recs.rung == "popular"
-
-    def test_of_an_unknown_product_in_an_empty_category_are_none(self, shelves, make_product):
-        category = get_product_model()._meta.get_field("category").related_model.objects.create(name="Rugs")
-        publish_popularity(shelves[0])
-        assert similar_items(make_product("New rug", category=category)).rung == "nothing"
-
-    def test_leave_the_cart_out_where_there_is_a_request(self, als, shelves, visitor, did, request_of):
-        chairs, _ = shelves
-        did(visitor, Kind.CART, chairs[1])
-        assert chairs[1] in similar_items(chairs[0])
-        assert chairs[1] not in similar_items(chairs[0], request=request_of(visitor))
-
-    def test_need_products(self, als):
-        with pytest.raises(TypeError, match=r"need instances of shop\.Product"):
-            similar_items([object()])
-
-    def test_of_nothing_are_what_is_popular(self, shelves):
-        publish_popularity(shelves[1])
-        assert similar_items([], limit=2).rung == "popular"
-
-
-class TestBrokenVersions:
-    @pytest.fixture
-    def popular(self, als, shelves, visitor, did):
-        did(visitor, Kind.VIEW, shelves[0][0])
-        return publish_popularity(shelves[1])
-
-    def rungs(self, request: Any) -> list[str]:
-        return [recommended_for_you(request, limit=3).rung for _ in range(3)]
-
-    def test_a_damaged_encoder_is_passed_over_and_reported_once(self, popular, visitor, request_of, caplog):
-        EncoderArtefact.objects.filter(version__algorithm="als").update(content=b"damaged")
-        assert self.rungs(request_of(visitor)) == ["popular"] * 3
-        assert [
-            record.message for record in caplog.records if "does not match its checksum" in record.message
-        ]
-        assert len(caplog.records) == 1
-
-    def test_a_missing_encoder_is_passed_over_and_reported_once(self, popular, visitor, request_of, caplog):
-        EncoderArtefact.objects.filter(version__algorithm="als").delete()
-        assert self.rungs(request_of(visitor)) == ["popular"] * 3
-        assert len(caplog.records) == 1
-
-    def test_missing_vectors_are_passed_over(self, als, popular, visitor, request_of):
-        als.vectors.all()._raw_delete("default")
-        assert self.rungs(request_of(visitor)) == ["popular"] * 3
-
-    def test_vectors_of_another_length_are_passed_over_and_reported_once(
-        self, als, popular, visitor, request_of, caplog
-    ):
-        type(als).objects.filter(pk=als.pk).update(dimensions=5)
-        assert self.rungs(request_of(visitor)) == ["popular"] * 3
-        assert len(caplog.records) == 1
 
 
 def test_a_list_is_made_of_the_version_that_its_context_saw(als, shelves, tastes, visitor, did, request_of):
@@ -468,32 +303,3 @@ def test_a_copied_cookie_does_not_tell_what_somebody_bought_or_put_into_the_cart
     visitor.save()
     assert {chairs[0], chairs[1]} <= set(similar_items(chairs[2], request=request_of(visitor)))
     assert {chairs[0], chairs[1]} <= set(recommended_for_you(of_bob))
-
-
-@pytest.fixture
-def two_models(shelves, tastes):
-    """Active versions of both algorithms, `als` the better one on its hold-out."""
-    chairs, lamps = shelves
-    for algorithm, merit in (("sasrec", 0.1), ("als", 0.2)):
-        version = publish_vectors(algorithm, chairs + lamps, tastes)
-        version.metrics = {"model": {"discovery": {"ndcg@10": merit}}}
-        version.save()
-
-
-@pytest.mark.parametrize(("best_first", "rung"), [(True, "als"), (False, "sasrec")])
-def test_what_foretold_better_goes_first_unless_the_ladder_is_to_be_kept_to(
-    two_models, shelves, visitor, did, request_of, settings, best_first, rung
-):
-    settings.SHOP_RECS = {**settings.SHOP_RECS, "BEST_FIRST": best_first}
-    did(visitor, Kind.VIEW, shelves[0][0])
-    assert recommended_for_you(request_of(visitor), limit=3).rung == rung
-
-
-def test_what_is_the_same_for_everybody_never_goes_ahead_of_what_knows_the_shopper(
-    als, shelves, visitor, did, request_of
-):
-    popular = publish_popularity(shelves[1])
-    popular.metrics = {"model": {"discovery": {"ndcg@10": 0.9}}}
-    popular.save()
-    did(visitor, Kind.VIEW, shelves[0][0])
-    assert recommended_for_you(request_of(visitor), limit=3).rung == "als"

@@ -203,7 +203,7 @@ class TestQueries:
             cursor.execute(f"EXPLAIN {ranking}")
             plan = " ".join(line for (line,) in cursor.fetchall())
             cursor.execute("RESET enable_seqscan")
-        assert f"Index Scan using {get_product_model()._meta.db_table}_pkey" in plan
+        assert f" {get_product_model()._meta.db_table}_pkey" in plan
         assert f"{partitions.table_of(ItemNeighbour, beside.pk)}_pkey" in plan
 
 
