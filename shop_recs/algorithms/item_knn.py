@@ -155,12 +155,12 @@ class ItemKNN(Recommender):
     def _fitted(
         self, data: TrainingData, similarity: str, step_decay: float, *, progress: Progress = silent
     ) -> FittedNeighbours:
-        recent = last_of_each(data, self.longest)
+        recent, appeal = last_of_each(data, self.longest), trend_of(data) ** self.trend
         if similarity == "covisitation":
-            pairs = self._covisits(recent, progress=progress)
+            pairs = self._covisits(recent, appeal, progress=progress)
         else:
             by_item = _weighted(csr_matrix(matrix_of(recent, recent.weights).T), similarity)
-            wanted = csr_matrix(scale_rows(by_item, trend_of(recent) ** self.trend).T)
+            wanted = csr_matrix(scale_rows(by_item, appeal).T)
             pairs = best_products(by_item, wanted, self.neighbours, itself=False, progress=progress)
         return fitted_neighbours(
             pairs,
@@ -171,10 +171,12 @@ class ItemKNN(Recommender):
             step_decay=step_decay,
         )
 
-    def _covisits(self, data: TrainingData, *, progress: Progress) -> csr_matrix:
+    def _covisits(
+        self, data: TrainingData, appeal: npt.NDArray[np.float64], *, progress: Progress
+    ) -> csr_matrix:
         """`(n_items, n_items)` the best of what follows each item."""
         counts = np.maximum(np.bincount(data.items, minlength=data.n_items), 1)
-        appeal = trend_of(data) ** self.trend / counts**self.popularity
+        appeal = appeal / counts**self.popularity
         order = np.argsort(data.items, kind="stable")
         ends = np.searchsorted(data.items[order], np.arange(data.n_items + 1))
         step = max(1, PRODUCTS_AT_ONCE // (2 * self.reach))

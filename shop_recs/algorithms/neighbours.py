@@ -58,14 +58,14 @@ def presence_of(data: TrainingData) -> csr_matrix:
 def trend_of(data: TrainingData) -> npt.NDArray[np.float64]:
     """`(n_items,)` how much of the demand for an item is of today, positive.
 
-    It is what the item's final interactions weigh by their age, over its shoppers. Final are those of the
-    greatest kind in the log: purchases, where there are any.
+    It is what the item's final interactions weigh by their age, over the number of all of them. Final are
+    those of the greatest kind in the log: purchases, where there are any.
     """
     final = data.select(data.kinds == data.kinds.max())
     ages = (data.now - final.times) / SECONDS_PER_DAY
     recent = np.bincount(final.items, weights=0.5 ** (ages / data.half_life_days), minlength=data.n_items)
-    shoppers = np.bincount(presence_of(data).indices, minlength=data.n_items)
-    trend: npt.NDArray[np.float64] = (recent + LEAST_DEMAND) / (shoppers + 1)
+    interactions = np.bincount(data.items, minlength=data.n_items)
+    trend: npt.NDArray[np.float64] = (recent + LEAST_DEMAND) / (interactions + 1)
     return trend
 
 

@@ -193,7 +193,7 @@ def test_scores_are_multiplied_by_the_share_of_today(similarity: str) -> None:
     assert trending == pytest.approx({(i, j): score * trend[j] for (i, j), score in plain.items()}, rel=1e-4)
 
 
-def test_the_trend_of_an_item_is_its_recent_purchases_over_its_shoppers() -> None:
+def test_the_trend_of_an_item_is_its_recent_purchases_over_its_interactions() -> None:
     view, purchase = 1, 4
     log = log_of(
         [[0, 1, 1], [1]],
@@ -202,4 +202,4 @@ def test_the_trend_of_an_item_is_its_recent_purchases_over_its_shoppers() -> Non
         n_items=3,
     )
     trend = neighbours.trend_of(dataclasses.replace(log, half_life_days=2.0))
-    assert trend.tolist() == pytest.approx([(0.25 + 0.1) / 2, (1 + 0.5 + 0.1) / 3, 0.1])
+    assert trend.tolist() == pytest.approx([(0.25 + 0.1) / 2, (1 + 0.5 + 0.1) / 4, 0.1])
