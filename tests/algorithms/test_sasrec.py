@@ -118,9 +118,9 @@ def test_a_resumed_fit_takes_a_part_of_the_epochs_and_keeps_what_was_learned(wal
     resumed = SASRec(**SMALL).fit(walked, resume=fitted, progress=lambda *step: steps.append(step))
     assert resumed.info["epochs"] == -(-fitted.info["epochs"] // 5)
     assert resumed.info["validation_ndcg"] is None
-    assert next_items_found(resumed) > 0.9
+    assert next_items_found(resumed) > next_items_found(fitted) - 0.1
     cosines = (resumed.item_vectors[:40] * fitted.item_vectors[:40]).sum(axis=1)
-    assert cosines.min() > 0.8
+    assert cosines.min() > 0.95
 
 
 def test_a_resumed_fit_learns_items_that_are_new(fitted):
