@@ -12,6 +12,7 @@ from tests.serving.versions import publish_vectors
 torch = pytest.importorskip("torch")
 from shop_recs.algorithms.sequence.export import Query, encoder_of  # noqa: E402
 from shop_recs.algorithms.sequence.model import SequenceModel  # noqa: E402
+from shop_recs.algorithms.sequence.objectives import NextEvent  # noqa: E402
 from shop_recs.algorithms.sequence.transformer import Transformer  # noqa: E402
 
 pytestmark = pytest.mark.training
@@ -23,7 +24,9 @@ DAY = 24 * 60
 def test_served_onnx_and_torch_scores_agree(products, visitor, did, request_of):
     torch.manual_seed(3)
     network = Transformer(dimensions=16, blocks=2, heads=2, length=20, dropout=0.2)
-    model = SequenceModel(network, n_items=len(products), dimensions=16, dropout=0.2).eval()
+    model = SequenceModel(
+        NextEvent(network, dimensions=16), n_items=len(products), dimensions=16, dropout=0.2
+    ).eval()
     table = model.table()
     publish_vectors(
         "sasrec",
