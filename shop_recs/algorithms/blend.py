@@ -20,6 +20,8 @@ SMOOTHING = 20
 """Places after which an item counts half of what the first one does."""
 STEPS = (0.0, 0.03, 0.3, 0.7, 1.4, 3.0)
 """What one weight after the other is multiplied by in the search."""
+REVIVED = 0.1
+"""Where the search goes on for a weight that it had set to 0."""
 ROUNDS = 4
 
 Key = TypeVar("Key", bound=Hashable)
@@ -145,7 +147,7 @@ def tune(candidates: Candidates, *, cases: npt.NDArray[np.bool_] | None = None) 
         before = best
         for model, step in product(range(len(weights)), STEPS):
             tried = weights.copy()
-            tried[model] *= step
+            tried[model] = step * (weights[model] or REVIVED)
             if tried.any() and (reached := goal.ndcg(tried)) > best:
                 best, weights = reached, tried
         if best == before:

@@ -47,7 +47,7 @@ def tables(comparison: Comparison) -> str:
         lines += [_row(name, cells) for name, cells in _rows(comparison, part)]
     blend = comparison.entries[-1]
     for part, weights in blend.info.get("weights", {}).items():
-        told = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        told = ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items())
         lines += ["", f"weights of the {blend.name}, {part}: {told}"]
     return "\n".join(lines)
 
