@@ -104,13 +104,14 @@ def test_a_fit_leaves_the_callers_random_numbers_alone(walked):
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_it_stops_when_validation_no_longer_improves(fitted, walked):
-    patient = SASRec(dimensions=16, max_epochs=40, patience=2)
+def test_it_stops_when_validation_no_longer_improves():
+    by_chance = list(np.random.default_rng(0).integers(0, 60, size=(150, 12)))
     epochs = []
-    learned = patient.fit(walked, progress=lambda phase, fraction: epochs.append(fraction * 40))
+    learned = SASRec(dimensions=16, max_epochs=40, patience=2).fit(
+        log_of(by_chance), progress=lambda phase, fraction: epochs.append(fraction * 40)
+    )
     assert max(epochs) < 25
     assert learned.info["epochs"] <= max(epochs) - 2 + 1
-    assert learned.info["validation_ndcg"] > 0.9
 
 
 def test_a_resumed_fit_takes_a_part_of_the_epochs_and_keeps_what_was_learned(walked, fitted):

@@ -110,7 +110,8 @@ class Trainer:
         self.epoch += 1
         score = None if held_out is None else ndcg(self.averaged, held_out, length=self.length)
         logger.info("epoch %d of %d: validation NDCG@10 %s", self.epoch, self.epochs, score)
-        if score is None or self.best.ndcg is None or score > self.best.ndcg:
+        # Of two that foresee alike, the later has seen more at a lower rate.
+        if score is None or self.best.ndcg is None or score >= self.best.ndcg:
             self.best, self.weights = Outcome(self.epoch, score), copy.deepcopy(self.averaged.state_dict())
 
     def _epoch(self) -> None:
