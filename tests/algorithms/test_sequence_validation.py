@@ -69,7 +69,24 @@ def test_an_order_is_held_back_as_a_whole():
     sequences = sequences_of(log_of([[1, 2, 3, 4]], times=[[10.0, 20.0, 20.0, 20.0]]))
     rest, held_out = hold_out(sequences, rng=np.random.default_rng(0))
     assert rest.stops.tolist() == [1]
-    assert held_out.targets[0] in {1, 2, 3}
+    assert held_out.targets.tolist() == [1, 2, 3]
+
+
+def test_what_a_shopper_chose_before_is_judged_only_where_nothing_is_new():
+    days = [[10.0, 20.0, 30.0, 30.0]] * 2
+    _, held_out = hold_out(
+        sequences_of(log_of([[1, 2, 3, 1], [1, 2, 2, 1]], times=days)), rng=np.random.default_rng(0)
+    )
+    assert held_out.targets.tolist() == [2]
+    _, held_out = hold_out(sequences_of(log_of([[1, 2, 2, 1]], times=days[:1])), rng=np.random.default_rng(0))
+    assert held_out.targets.tolist() == [2, 3]
+
+
+def test_of_many_lines_a_sample_is_judged():
+    sequences = sequences_of(log_of([range(30)], times=[[0.0] * 10 + [1.0] * 20]))
+    _, held_out = hold_out(sequences, rng=np.random.default_rng(0), targets=5)
+    assert len(set(held_out.targets.tolist())) == 5
+    assert held_out.users.tolist() == [0] * 5
 
 
 def test_at_most_a_quarter_of_the_shoppers_lose_their_last_event():

@@ -69,6 +69,15 @@ class Sequences:
         positions[some] = self.since[self.stops[some] - 1] - self.starts[some]
         return positions
 
+    def first_rows(self) -> Rows:
+        """`(n,)` the row of the shopper's first event with the item of each row."""
+        users = np.repeat(np.arange(len(self.starts)), self.stops - self.starts)
+        _, first, pairs = np.unique(
+            users * len(self.vocabulary) + self.items, return_index=True, return_inverse=True
+        )
+        rows: Rows = first[pairs]
+        return rows
+
     def followers(self, rows: Rows, *, rng: np.random.Generator) -> Rows:
         """The row that each of `rows` should foresee: one of the next moment, or a later one of its own."""
         first = self.until[rows]

@@ -56,7 +56,7 @@ class SequenceOptions:
     batch_tokens: int = 2048
     max_epochs: int = 12
     max_minutes: float | None = None
-    patience: int = 3
+    patience: int = 6
     negatives: int = 2048
     scale: float = 14.0
     learning_rate: float = 6e-3

@@ -20,8 +20,8 @@ class HeldOut:
 
     Attributes:
         log: what training sees, the histories of these shoppers among it.
-        users: `(u,)` int64.
-        targets: `(u,)` int64, row of an event of the moment that was kept back.
+        users: `(t,)` int64, the shopper of each target.
+        targets: `(t,)` int64, rows of events of the moments that were kept back.
     """
 
     log: Sequences
@@ -30,16 +30,35 @@ class HeldOut:
 
 
 def hold_out(
-    sequences: Sequences, *, rng: np.random.Generator, users: int = 2_000
+    sequences: Sequences, *, rng: np.random.Generator, users: int = 2_000, targets: int = 4_000
 ) -> tuple[Sequences, HeldOut]:
-    """The log without the last moment of a sample of shoppers, and an event of each to validate on."""
-    eligible = np.flatnonzero(sequences.positions)
-    size = min(users, -(-len(eligible) // 4))
-    chosen = np.sort(rng.choice(eligible, size=size, replace=False))
+    """The log without the last moment of a sample of shoppers, and events of it to validate on.
+
+    They are of items new to the shopper, where there are some: what shoppers choose again is learned in an
+    epoch or two, and would stop a training that still gets better at what they discover.
+    """
+    owners, rows = _last_moments(sequences)
+    new = sequences.first_rows()[rows] >= sequences.since[rows]
+    if new.any():
+        owners, rows = owners[new], rows[new]
+    eligible = np.unique(owners)
+    chosen = np.sort(rng.choice(eligible, size=min(users, -(-len(eligible) // 4)), replace=False))
     stops = sequences.stops.copy()
     stops[chosen] = sequences.since[stops[chosen] - 1]
+    judged = np.flatnonzero(np.isin(owners, chosen))
+    if len(judged) > targets:
+        judged = np.sort(rng.choice(judged, size=targets, replace=False))
     log = replace(sequences, stops=stops)
-    return log, HeldOut(log, chosen, sequences.followers(stops[chosen] - 1, rng=rng))
+    return log, HeldOut(log, owners[judged], rows[judged])
+
+
+def _last_moments(sequences: Sequences) -> tuple[Rows, Rows]:
+    """Shopper and row of every event of the last moments of those who have an earlier one."""
+    users = np.flatnonzero(sequences.positions)
+    begins = sequences.since[sequences.stops[users] - 1]
+    sizes = sequences.stops[users] - begins
+    steps = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.repeat(users, sizes), np.repeat(begins, sizes) + steps
 
 
 @torch.inference_mode()
