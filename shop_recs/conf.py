@@ -120,8 +120,8 @@ class Defaults:
     """Name to `{"BACKEND": dotted path, "OPTIONS": {...}}`; None removes a default."""
 
     LADDER: tuple[str, ...] = ("sasrec", "als", "item_knn", "popular")
-    """Algorithms that `recs_train --all` and the task `train_all` train and that serving tries, in this order;
-    after the last come the newest products."""
+    """Algorithms that `recs_train --all` and the task `train_all` train and that serving tries, in this
+    order; after the last come the newest products."""
 
     BEST_FIRST: bool = True
     """Of the algorithms that know the shopper, try first whichever foretold new products best (NDCG@10,

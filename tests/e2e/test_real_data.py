@@ -22,7 +22,7 @@ def test_a_real_log_ends_as_lists_on_the_page(
         active = shop.query("SELECT algorithm FROM shop_recs_activemodel ORDER BY 1")
         ((stored,),) = shop.query("SELECT count(*) FROM shop_recs_interaction")
         said = shop.said
-    assert active == [("als",), ("popular",), ("sasrec",)]
+    assert active == [("als",), ("item_knn",), ("popular",), ("sasrec",)]
     assert f"{stored:,} stored, 0 there already, 0 refused, 0 of unknown products" in said
     # Six recommendations for each of three shoppers and six similar items, all on the page and in the API.
     assert len(re.findall(r"^ +[1-6]\. \S", said, re.MULTILINE)) == 24

@@ -46,7 +46,7 @@ def take_picture(page: Page, name: str) -> None:
 
 def test_all_models_are_trained_by_the_worker_and_published(shop: RunningShop) -> None:
     active = shop.query("SELECT algorithm FROM shop_recs_activemodel ORDER BY 1")
-    assert active == [("als",), ("popular",), ("sasrec",)]
+    assert active == [("als",), ("item_knn",), ("popular",), ("sasrec",)]
     assert "published sasrec" in (shop.folder / "logs" / "worker.log").read_text()
 
 

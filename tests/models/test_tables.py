@@ -62,7 +62,8 @@ def test_neighbours_are_partitioned_by_version(db, products):
     version = ModelVersion.objects.create(algorithm="item_knn")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE TABLE neighbours_of_one PARTITION OF shop_recs_itemneighbour FOR VALUES IN ({version.pk})"
+            "CREATE TABLE neighbours_of_one PARTITION OF shop_recs_itemneighbour"
+            f" FOR VALUES IN ({version.pk})"
         )
     chair, table, *_ = products
     ItemNeighbour.objects.create(product=chair, neighbour=table, version=version, score=0.5, support=3)

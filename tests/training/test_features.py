@@ -15,7 +15,7 @@ from shop_recs.training import dataset, features
 
 @pytest.fixture
 def catalogue(configure, make_product):
-    """Products of three categories, one of them with one product; a name's feature and each product's code."""
+    """Products of three categories, one with a single product; a name's feature and each product's code."""
     shelves = [apps.get_model("shop.Category")(name=name) for name in ("chairs", "tables", "lamps")]
     for shelf in shelves:
         shelf.save()
