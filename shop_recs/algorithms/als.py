@@ -59,6 +59,8 @@ class ALS(Recommender):
         iterations: sweeps over users and items.
         fade: factor on an interaction's weight in the fit for every step back from the shopper's last.
         step_decay: the same factor in the fold-in of a visitor; chosen where None.
+        fold_in: confidence in a visitor's history over that in a shopper's of the fit. Less than 1, because
+            what comes next is less like a history than the history is like itself.
         history_length: how many of a visitor's last interactions are folded in.
         threads: of the fit; the vectors do not depend on it.
     """
@@ -69,21 +71,23 @@ class ALS(Recommender):
         "regularization": Between(2.0, 200.0, log=True),
         "fade": Between(0.8, 1.0),
         "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
+        "fold_in": Between(0.05, 1.0, log=True),
     }
 
-    factors: int = 128
+    factors: int = 256
     alpha: float = 0.02
     regularization: float = 40.0
     iterations: int = 15
-    fade: float = 0.95
+    fade: float = 0.9
     step_decay: float | None = None
+    fold_in: float = 0.25
     history_length: int = 200
     threads: int = 1
 
     def __post_init__(self) -> None:
         for name in ("factors", "iterations", "history_length", "threads"):
             require_positive(name, getattr(self, name), whole=True)
-        for name in ("alpha", "regularization", "fade"):
+        for name in ("alpha", "regularization", "fade", "fold_in"):
             require_positive(name, getattr(self, name))
         if self.step_decay is not None:
             require_positive("step_decay", self.step_decay)
@@ -180,7 +184,7 @@ class ALS(Recommender):
         encoder = FoldInEncoder(
             item_vectors.T @ item_vectors + ridge,
             data.kind_weights,
-            alpha=self._scale(data),
+            alpha=self.fold_in * self._scale(data),
             half_life_days=data.half_life_days,
             step_decay=step_decay,
             history_length=self.history_length,
