@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -26,8 +25,7 @@ from shop_recs.algorithms.base import (
     silent,
 )
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
-from shop_recs.algorithms.spaces import Between, OneOf, Space
-from shop_recs.algorithms.trials import STEP_DECAYS, chosen_step_decay
+from shop_recs.algorithms.spaces import Between, Space
 
 LEAST_FADE = 0.01
 """What was long ago still says a little; below it float32 loses it."""
@@ -37,7 +35,6 @@ largest singular value of the confidences, which on a small log is little more t
 VECTORS = "vectors"
 NEW_ITEM_LENGTH = 0.01
 """As long as `implicit` begins with."""
-TRIAL_ITERATIONS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +45,8 @@ class ALS(Recommender):
     buys for a whole company does not drown the others; times `alpha` for every product of the catalogue,
     because each product that a shopper did not choose weighs 1 against what they chose.
 
-    A visitor's past fades faster in the fold-in than in the fit. How fast is chosen on the second half
-    of the log, by a trial fit of bounded size that does not see it, unless `step_decay` says it. A fit that
-    resumes another reuses its choice and starts from its vectors, with a third of the iterations.
+    A visitor's past fades faster in the fold-in than in the fit. A fit that resumes another starts from its
+    vectors, with a third of the iterations.
 
     Attributes:
         factors: length of the vectors.
@@ -58,7 +54,7 @@ class ALS(Recommender):
         regularization: pulls vectors towards zero; less on catalogues so small that it would leave nothing.
         iterations: sweeps over users and items.
         fade: factor on an interaction's weight in the fit for every step back from the shopper's last.
-        step_decay: the same factor in the fold-in of a visitor; chosen where None.
+        step_decay: the same factor in the fold-in of a visitor.
         fold_in: confidence in a visitor's history over that in a shopper's of the fit. Less than 1, because
             what comes next is less like a history than the history is like itself.
         history_length: how many of a visitor's last interactions are folded in.
@@ -70,7 +66,7 @@ class ALS(Recommender):
         "alpha": Between(0.002, 0.2, log=True),
         "regularization": Between(2.0, 200.0, log=True),
         "fade": Between(0.8, 1.0),
-        "step_decay": OneOf((None, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4)),
+        "step_decay": Between(0.4, 1.0),
         "fold_in": Between(0.05, 1.0, log=True),
     }
 
@@ -79,7 +75,7 @@ class ALS(Recommender):
     regularization: float = 40.0
     iterations: int = 15
     fade: float = 0.9
-    step_decay: float | None = None
+    step_decay: float = 0.65
     fold_in: float = 0.25
     history_length: int = 200
     threads: int = 1
@@ -87,12 +83,10 @@ class ALS(Recommender):
     def __post_init__(self) -> None:
         for name in ("factors", "iterations", "history_length", "threads"):
             require_positive(name, getattr(self, name), whole=True)
-        for name in ("alpha", "regularization", "fade", "fold_in"):
+        for name in ("alpha", "regularization", "fade", "step_decay", "fold_in"):
             require_positive(name, getattr(self, name))
-        if self.step_decay is not None:
-            require_positive("step_decay", self.step_decay)
         for name, share in (("fade", self.fade), ("step_decay", self.step_decay)):
-            if share is not None and share > 1:
+            if share > 1:
                 raise ValueError(f"{name} must be at most 1, which ignores the order, not {share!r}")
 
     def fit(
@@ -110,25 +104,12 @@ class ALS(Recommender):
         iterations = self.iterations if resume is None else -(-self.iterations // 3)
         # The small systems here only lose by BLAS threads, and those of implicit fight with them.
         with threadpool_limits(1, user_api="blas"):
-            step_decay = self.step_decay or chosen_step_decay(
-                data,
-                lambda sample: self._trials(sample, seed=seed),
-                seed=seed,
-                progress=progress,
-                resume=resume,
-            )
             item_vectors = self._factorize(
                 data, iterations=iterations, seed=seed, progress=progress, start=resume
             )
-            fitted = self._fitted(item_vectors, data, step_decay)
+            fitted = self._fitted(item_vectors, data)
         known = np.flatnonzero(fitted.known)
         return replace(fitted, state={ITEMS: known, VECTORS: item_vectors[known]})
-
-    def _trials(self, data: TrainingData, *, seed: int) -> Iterator[FittedVectors]:
-        """A short fit with every step decay."""
-        item_vectors = self._factorize(data, iterations=TRIAL_ITERATIONS, seed=seed)
-        for step_decay in STEP_DECAYS:
-            yield self._fitted(item_vectors, data, step_decay)
 
     def _factorize(
         self,
@@ -178,7 +159,7 @@ class ALS(Recommender):
     def _regularization(self, data: TrainingData) -> float:
         return min(self.regularization, STRONGEST_PULL * self._scale(data))
 
-    def _fitted(self, item_vectors: Floats, data: TrainingData, step_decay: float) -> FittedVectors:
+    def _fitted(self, item_vectors: Floats, data: TrainingData) -> FittedVectors:
         """These vectors with the encoder that folds visitors into them."""
         ridge = self._regularization(data) * np.eye(self.factors, dtype=np.float32)
         encoder = FoldInEncoder(
@@ -186,13 +167,11 @@ class ALS(Recommender):
             data.kind_weights,
             alpha=self.fold_in * self._scale(data),
             half_life_days=data.half_life_days,
-            step_decay=step_decay,
+            step_decay=self.step_decay,
             history_length=self.history_length,
         )
         known = np.any(item_vectors, axis=1)
-        return FittedVectors(
-            item_vectors=item_vectors, known=known, encoder=encoder, info={"step_decay": step_decay}
-        )
+        return FittedVectors(item_vectors=item_vectors, known=known, encoder=encoder)
 
 
 def _started(earlier: Earlier, *, n_items: int, seed: int) -> Floats:

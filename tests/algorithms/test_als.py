@@ -70,22 +70,15 @@ def test_another_seed_gives_other_vectors() -> None:
     assert not np.allclose(one.item_vectors, two.item_vectors)
 
 
-def test_the_past_fades_fast_where_the_last_item_decides_the_next() -> None:
-    walking = ALS(**SMALL).fit(log_of(walks(shoppers=300)))
-    strolling = ALS(**SMALL).fit(tastes())
-    assert walking.info["step_decay"] < strolling.info["step_decay"]
+def test_a_visitors_history_is_believed_less_than_that_of_the_fit() -> None:
+    alphas = [ALS(**SMALL, fold_in=share).fit(tastes()).encoder.alpha for share in (1.0, 0.25)]
+    assert alphas[1] == pytest.approx(alphas[0] / 4)
 
 
-def test_a_log_too_short_to_try_out_decays_still_fits() -> None:
-    fitted = ALS(**SMALL).fit(log_of([[0, 1], [1, 2], [2, 0]], times=[np.zeros(2)] * 3))
-    assert fitted.info["step_decay"] == 0.8
-
-
-def test_a_resumed_fit_reuses_the_choice_and_a_third_of_the_iterations() -> None:
+def test_a_resumed_fit_takes_a_third_of_the_iterations() -> None:
     phases: list[str] = []
-    part = ALS(**SMALL, step_decay=0.55).fit(tastes())
-    whole = ALS(**SMALL).fit(tastes(), resume=part, progress=lambda phase, fraction: phases.append(phase))
-    assert whole.info["step_decay"] == 0.55
+    part = ALS(**SMALL).fit(tastes())
+    ALS(**SMALL).fit(tastes(), resume=part, progress=lambda phase, fraction: phases.append(phase))
     assert phases == ["fitting"] * 2
 
 
@@ -135,6 +128,7 @@ def test_visitors_fade_by_the_half_life_of_the_weights() -> None:
         ({"regularization": -1.0}, "regularization must be a positive number"),
         ({"fade": 1.5}, "fade must be at most 1"),
         ({"step_decay": 2}, "step_decay must be at most 1"),
+        ({"fold_in": 0}, "fold_in must be a positive number"),
         ({"threads": 1.5}, "threads must be a positive integer"),
     ],
 )

@@ -56,6 +56,21 @@ def test_it_agrees_with_recalculate_user(item_vectors: npt.NDArray[np.float32]) 
     np.testing.assert_allclose(encoder(history(item_vectors, items, ages)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 30])
+def test_a_history_shorter_than_the_vectors_takes_the_smaller_system_to_the_same_answer(
+    item_vectors: npt.NDArray[np.float32], length: int
+) -> None:
+    items = list(range(length))
+    encoder = encoder_of(item_vectors, step_decay=0.7)
+    weights = 0.7 ** np.arange(length - 1, -1, -1.0)
+    confidences = encoder.alpha * weights / math.sqrt(weights.sum())
+    seen = item_vectors[items].astype(np.float64)
+    system = encoder.gram + (seen.T * (confidences - 1)) @ seen
+    expected = np.linalg.solve(system, confidences @ seen)
+    answer = encoder(history(item_vectors, items, [float(length - i) for i in items]))
+    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_one_dimension_is_the_closed_form_by_hand() -> None:
     # Y'Y = 1 + 4, ridge .5, one purchase of the item at 2: x = 2 c / (5.5 + 4 (c - 1)), c = 4 * 5 / sqrt(5).
     vectors = np.array([[1.0], [2.0]], dtype=np.float32)

@@ -11,7 +11,7 @@ import pytest
 from shop_recs.algorithms.base import NotEnoughData
 from shop_recs.algorithms.svd import SVD
 from tests.algorithms.contract import scores_of, tastes
-from tests.algorithms.logs import log_of
+from tests.algorithms.logs import log_of, walks
 
 pytestmark = pytest.mark.training
 
@@ -37,6 +37,17 @@ def test_a_small_log_has_no_more_dimensions_than_shoppers() -> None:
 def test_a_single_shopper_is_too_few() -> None:
     with pytest.raises(NotEnoughData, match="have 1 shoppers and 2 products"):
         SVD().fit(log_of([[0, 1]]))
+
+
+def test_the_past_fades_fast_where_the_last_item_decides_the_next() -> None:
+    walking = SVD(factors=8).fit(log_of(walks(shoppers=300)))
+    strolling = SVD(factors=8).fit(tastes())
+    assert walking.info["step_decay"] < strolling.info["step_decay"]
+
+
+def test_a_log_too_short_to_try_out_decays_still_fits() -> None:
+    fitted = SVD().fit(log_of([[0, 1], [1, 2], [2, 0]], times=[np.zeros(2)] * 3))
+    assert fitted.info["step_decay"] == 0.8
 
 
 def test_a_resumed_fit_reuses_the_choice() -> None:

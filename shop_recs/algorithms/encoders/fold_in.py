@@ -46,6 +46,7 @@ class FoldInEncoder(Encoder):
         history_length: int,
     ) -> None:
         self.gram = gram
+        self._inverse = np.linalg.inv(gram.astype(np.float64)).astype(np.float32)
         self.kind_weights = kind_weights
         self.alpha = alpha
         self.half_life_days = half_life_days
@@ -60,8 +61,16 @@ class FoldInEncoder(Encoder):
         if not len(vectors):
             return None
         confidences = self.alpha * weights / np.sqrt(weights.sum())
-        system = self.gram + (vectors.T * (confidences - 1)) @ vectors
-        return np.asarray(np.linalg.solve(system, confidences @ vectors), dtype=np.float32)
+        if len(vectors) < len(self.gram):
+            # The same answer from a system as large as the history (push-through identity):
+            # (A + V'DV)⁻¹V' = A⁻¹V'(I + DVA⁻¹V')⁻¹
+            seen = vectors @ self._inverse
+            system = np.eye(len(vectors)) + (confidences - 1)[:, None] * (seen @ vectors.T)
+            query = np.linalg.solve(system, confidences) @ seen
+        else:
+            system = self.gram + (vectors.T * (confidences - 1)) @ vectors
+            query = np.linalg.solve(system, confidences @ vectors)
+        return np.asarray(query, dtype=np.float32)
 
     def dumps(self) -> bytes:
         content = io.BytesIO()
