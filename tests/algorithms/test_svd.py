@@ -40,8 +40,8 @@ def test_a_single_shopper_is_too_few() -> None:
 
 
 def test_the_past_fades_fast_where_the_last_item_decides_the_next() -> None:
-    walking = SVD(factors=8).fit(log_of(walks(shoppers=300)))
-    strolling = SVD(factors=8).fit(tastes())
+    walking = SVD().fit(log_of(walks(shoppers=300)))
+    strolling = SVD().fit(tastes())
     assert walking.info["step_decay"] < strolling.info["step_decay"]
 
 
