@@ -21,7 +21,7 @@ SEQUENCE: dict[str, Any] = {
 }
 QUICK: dict[str, dict[str, Any]] = {
     "popular": {},
-    "als": {"factors": 16, "alpha": 0.5, "regularization": 1.0},
+    "als": {"factors": 8, "alpha": 0.5, "regularization": 1.0},
     "item_knn": {},
     "user_knn": {"shoppers": 20, "step_decay": 0.8},
     "svd": {"factors": 4},
