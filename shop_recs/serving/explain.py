@@ -16,8 +16,8 @@ from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving import cards
 from shop_recs.serving.context import Context, Event
-from shop_recs.serving.ladder import Floats, NeighbourRung
 from shop_recs.serving.retrieve import Row
+from shop_recs.serving.rungs import Floats, VectorRung
 from shop_recs.serving.versions import VectorVersion
 
 BECAUSE = {
@@ -34,6 +34,15 @@ THIS = {
     Kind.CART: _("you put this into your cart"),
     Kind.PURCHASE: _("you bought this"),
 }
+
+ALIKE = {
+    "bought_together": _("often bought together with {title}"),
+    "also_bought": _("bought by those who bought {title}"),
+}
+"""By source; of all others a product is similar."""
+
+OF_ALL = {"popular": _("popular right now"), "trending": _("trending now")}
+"""By source, where a ranking is the same for everybody."""
 
 Reason = tuple[Promise | str, Any]
 """Words and the product that they name, or None."""
@@ -73,9 +82,9 @@ class Recommendations(list[Any]):
         super().__init__(row.product for row in rows)
         self.id = uuid.uuid4()
         self.rung = _source(rows[0]) if rows else "nothing"
-        self.version = rows[0].rung.version.id if rows and rows[0].rung else None
+        self.version = rows[0].rung.version_id if rows and rows[0].rung else None
         for rank, (row, (reason, product)) in enumerate(zip(rows, reasons, strict=True), start=1):
-            row.product.recommendation = Recommendation(rank, row.score, _source(row), reason, product)
+            row.product.recommendation = Recommendation(rank, row.measured.score, _source(row), reason, product)
 
 
 def explained(
@@ -88,23 +97,29 @@ def explained(
 
 
 def _source(row: Row) -> str:
-    return row.rung.version.algorithm if row.rung else "newest"
+    return row.rung.source if row.rung else "newest"
 
 
-def _reason(row: Row, context: Context, because: Callable[[Event], Reason]) -> Reason:
+def _reason(row: Row, context: Context, because: Callable[[Event, str], Reason]) -> Reason:
     if row.rung is None:
         return _("new in the shop"), None
-    if isinstance(row.rung, NeighbourRung):
-        event = None if row.place is None else context.events[int(row.place)]
-    elif row.vector is not None:
-        event = _nearest(row.vector, row.rung.version, context)
-    else:
-        return _("popular right now"), None
+    if row.measured.place is None and row.measured.vector is None:
+        return ("", None) if row.rung.personal else (OF_ALL.get(row.rung.source, OF_ALL["popular"]), None)
+    event = _event_behind(row, context)
     if event is None:
         return "", None
     if event.product == row.product.pk:
         return THIS[Kind(event.kind)], row.product
-    return because(event)
+    return because(event, row.rung.source)
+
+
+def _event_behind(row: Row, context: Context) -> Event | None:
+    """The event that a recommendation comes from; None where its product was deleted since."""
+    if row.measured.place is not None:
+        return context.events[row.measured.place]
+    assert isinstance(row.rung, VectorRung)
+    assert row.measured.vector is not None
+    return _nearest(row.measured.vector, row.rung.version, context)
 
 
 def _nearest(vector: Floats, version: VectorVersion, context: Context) -> Event | None:
@@ -115,12 +130,12 @@ def _nearest(vector: Floats, version: VectorVersion, context: Context) -> Event 
     return next((event for event in events if event.title is not None), None)
 
 
-def _alike(event: Event, *, seeds: Mapping[Any, Any]) -> Reason:
+def _alike(event: Event, source: str, *, seeds: Mapping[Any, Any]) -> Reason:
     seed = seeds[event.product]
-    return format_lazy(_("similar to {title}"), title=_title_of(seed)), seed
+    return format_lazy(ALIKE.get(source, _("similar to {title}")), title=_title_of(seed)), seed
 
 
-def _because(event: Event) -> Reason:
+def _because(event: Event, source: str) -> Reason:
     """What the shopper did, with a product that has its key and title; the rest is loaded when asked for."""
     model = get_product_model()
     fields = {model._meta.pk.attname: event.product}

@@ -14,8 +14,8 @@ from pgvector import Vector
 
 from shop_recs.conf import settings
 from shop_recs.serving import context, ladder, retrieve, rules
-from shop_recs.serving.ladder import NeighbourRung, Rung, VectorRung
 from shop_recs.serving.lookup import looked_up
+from shop_recs.serving.rungs import NeighbourRung, Rung, VectorRung
 from shop_recs.tracking.identity import shopper_of
 
 _Product = TypeVar("_Product", bound=Model, covariant=True)
