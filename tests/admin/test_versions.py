@@ -253,7 +253,10 @@ def test_rolling_back_asks_first_and_then_serves_the_version_before(admin_client
     older, newer = make_version("als"), make_version("als")
     ActiveModel.objects.create(algorithm="als", version=newer)
     assert f"Stop serving {newer}" in page(admin_client, action("roll_back", "als"))
-    response = admin_client.post(action("roll_back", "als"), follow=True)
+    stale = admin_client.post(action("roll_back", "als"), {"version": older.pk}, follow=True)
+    assert f"Not version {older.pk}" in said(stale)
+    assert ActiveModel.objects.get().version == newer
+    response = admin_client.post(action("roll_back", "als"), {"version": newer.pk}, follow=True)
     assert ActiveModel.objects.get().version == older
     assert f"{newer} is rolled back" in said(response)
     assert LogEntry.objects.get().object_id == str(newer.pk)

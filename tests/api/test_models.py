@@ -158,7 +158,9 @@ def test_rolling_back_answers_the_version_that_is_served_now(staff, make_version
     older, newer = make_version(), make_version()
     ActiveModel.objects.create(algorithm="als", version=newer)
     client = staff("publish")
-    answer = client.post(address("rollback"), {"algorithm": "als"}, format="json")
+    stale = client.post(address("rollback"), {"algorithm": "als", "version": older.pk}, format="json")
+    assert stale.status_code == 409
+    answer = client.post(address("rollback"), {"algorithm": "als", "version": newer.pk}, format="json")
     assert (answer.status_code, answer.json()["id"]) == (200, older.pk)
     again = client.post(address("rollback"), {"algorithm": "als"}, format="json")
     assert again.status_code == 409
