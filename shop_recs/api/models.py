@@ -73,11 +73,11 @@ class DetailSerializer(serializers.Serializer[Any]):
 
 
 class StaffMay(BasePermission):
-    """Staff may look; what changes something needs the permission that the view names."""
+    """Staff who may look at versions may; what changes something needs the permission that the view names."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        needed: str | None = getattr(view, "permission", None)
-        return bool(request.user.is_staff) and (needed is None or request.user.has_perm(needed))
+        needed: str = getattr(view, "permission", "shop_recs.view_modelversion")
+        return bool(request.user.is_staff) and request.user.has_perm(needed)
 
 
 class ByAlgorithm(BaseFilterBackend):
