@@ -171,12 +171,15 @@ class Defaults:
         "INTERACTIONS": 0.5,
         "ONE_VISITOR": 0.5,
         "ONE_PRODUCT": 0.5,
+        "FEATURES": 0.5,
     }
-    """What keeps a trained version from being published; None lifts a rule. `WORSE_BY` and
-    `WORSE_THAN_POPULAR_BY`: shares of NDCG@10 by which it may foretell worse than the active version and than
-    popularity, beyond noise. `COVERAGE`: share of the products in the active version's lists that its lists
-    must show. `INTERACTIONS`: share of the active version's interactions that it must have learnt from.
-    `ONE_VISITOR`, `ONE_PRODUCT`: share of the interactions that one may make."""
+    """What keeps a trained version from being published; None lifts a rule. `WORSE_BY`: share of NDCG@10 by
+    which it may foretell worse than the active version, beyond noise. `WORSE_THAN_POPULAR_BY`: share by which
+    it may foretell worse than popularity; at 0 it must be better. `COVERAGE`: share of the products in the
+    active version's lists that its lists must show. `INTERACTIONS`: share of the active version's
+    interactions that it must have learnt from. `ONE_VISITOR`, `ONE_PRODUCT`: share of the interactions that
+    one may make. `FEATURES`: share of the products that had a value of an item feature for the active version
+    which must still have one."""
 
     FULL_TRAINING_EVERY: int = 7
     """Every so many-th training of an algorithm starts afresh; those between start from what the active

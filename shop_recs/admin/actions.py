@@ -71,7 +71,15 @@ def roll_back(request: HttpRequest, site: AdminSite, algorithm: str) -> HttpResp
         question = _("Stop serving %s and serve the newest version before it?") % active.version
         return _ask(request, site, _("Roll back"), question, active.version)
     done = _("%s is rolled back.") % active.version
-    return _carry_out(request, site, lambda: publishing.rollback(algorithm), done=done, about=active.version)
+    seen = request.POST.get("version", "")
+    from_version = int(seen) if seen.isdecimal() else active.version_id
+    return _carry_out(
+        request,
+        site,
+        lambda: publishing.rollback(algorithm, from_version=from_version),
+        done=done,
+        about=active.version,
+    )
 
 
 def cancel(request: HttpRequest, site: AdminSite, version_id: int) -> HttpResponse:

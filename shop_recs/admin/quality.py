@@ -41,6 +41,10 @@ METRICS_OF_GROUPS = {
 RIVALS = {"active": _("version active then"), "popular": _("popular")}
 
 
+ACTIVE = 1
+"""Where the active version stands in a row; it was judged on a part of the log of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One metric for this version, the active one and the two baselines; None where not measured."""
@@ -51,10 +55,13 @@ class Row:
 
     @property
     def cells(self) -> list[tuple[str, bool]]:
-        """Each value as text, and whether it is the best of the row."""
-        values = self.values if self.has_best else []
-        best = max((value for value in values if value is not None), default=None)
-        return [(decimal(value), value is not None and value == best) for value in self.values]
+        """Each value as text, and whether it is the best of those judged on the same part of the log."""
+        judged = [value for place, value in enumerate(self.values) if place != ACTIVE and value is not None]
+        best = max(judged, default=None) if self.has_best else None
+        return [
+            (decimal(value), place != ACTIVE and value is not None and value == best)
+            for place, value in enumerate(self.values)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,15 @@ def decimal(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def difference(value: float | None, other: float | None) -> str:
-    """With its sign, or nothing where one of the two is missing."""
+def difference(metrics: dict[str, Any] | None, active: dict[str, Any] | None, part: str) -> str:
+    """Of NDCG@10 to the version that was active then, for the same shoppers, as the gate took it.
+
+    Where the gate compared nothing, of the two versions' own figures; nothing where one of them is missing.
+    """
+    paired = ((metrics or {}).get("gate") or {}).get("active", {}).get(part)
+    if paired:
+        return f"{paired['difference']:+z.4f}"
+    value, other = (metric(of, "model", part, "ndcg@10") for of in (metrics, active))
     return "" if value is None or other is None else f"{value - other:+z.4f}"
 
 

@@ -183,12 +183,11 @@ def _ndcg(version: Any, part: str) -> SafeString:
     value, popular, history = (
         quality.metric(version.metrics, who, part, "ndcg@10") for who in ("model", "popular", "history")
     )
-    active = quality.metric(version.active_metrics, "model", part, "ndcg@10")
     is_active = version.active_id == version.pk
     return _fragment(
         "metric",
         value=quality.decimal(value),
-        difference="" if is_active else quality.difference(value, active),
+        difference="" if is_active else quality.difference(version.metrics, version.active_metrics, part),
         popular=quality.decimal(popular),
         history=quality.decimal(history),
     )

@@ -198,7 +198,7 @@ class FittedVectors(Fitted):
                 query[:] = answer
         scores: Floats = queries @ self.item_vectors.T
         scores[:, ~self.known] = -np.inf
-        scores[np.isnan(queries[:, 0])] = -np.inf
+        scores[~np.isfinite(queries).all(axis=1)] = -np.inf
         return scores
 
     def history(self, items: Integers, kinds: npt.NDArray[np.int8], ages: Floats) -> History:
@@ -241,7 +241,7 @@ class FittedNeighbours(Fitted):
             for item, weight in zip(own[-len(weights) :], weights, strict=True):
                 pairs = slice(self.offsets[item], self.offsets[item + 1])
                 row[self.neighbours[pairs]] += weight * self.pair_scores[pairs]
-        scores[scores <= 0] = -np.inf
+        scores[~(scores > 0)] = -np.inf
         return scores
 
     def history(self, items: Integers, kinds: npt.NDArray[np.int8], ages: Floats) -> History:

@@ -21,7 +21,7 @@ def target_ranks(scores: npt.NDArray[np.floating[Any]], cases: Integers, targets
     """Where each target stands in its case's ranking, counted from 1.
 
     An item that scores the same as a target stands above it; targets of one case that tie with each other
-    follow one another. What scores `-inf` is not ranked, however long the list.
+    follow one another. What scores `-inf` or NaN is not ranked, however long the list.
 
     Args:
         scores: `(c, n_items)`, one row per case.
@@ -36,7 +36,7 @@ def target_ranks(scores: npt.NDArray[np.floating[Any]], cases: Integers, targets
     starts = np.searchsorted(cases, np.arange(len(scores) + 1))
     for case, (start, stop) in enumerate(pairwise(starts)):
         ranks[start:stop] = _ranks_of_one_case(scores[case], own[start:stop])
-    ranks[np.isneginf(own)] = UNRANKED
+    ranks[~(own > -np.inf)] = UNRANKED
     return ranks
 
 

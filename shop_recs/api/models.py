@@ -54,6 +54,12 @@ class AlgorithmSerializer(serializers.Serializer[Any]):
     algorithm = serializers.CharField(max_length=64)
 
 
+class RollbackSerializer(AlgorithmSerializer):
+    """Whose active version to take back; with its id, nothing happens where another is active by then."""
+
+    version = serializers.IntegerField(required=False)
+
+
 class OverrideSerializer(serializers.Serializer[Any]):
     """Why to serve a version although the gate refused it."""
 
@@ -67,11 +73,11 @@ class DetailSerializer(serializers.Serializer[Any]):
 
 
 class StaffMay(BasePermission):
-    """Staff may look; what changes something needs the permission that the view names."""
+    """Staff who may look at versions may; what changes something needs the permission that the view names."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        needed: str | None = getattr(view, "permission", None)
-        return bool(request.user.is_staff) and (needed is None or request.user.has_perm(needed))
+        needed: str = getattr(view, "permission", "shop_recs.view_modelversion")
+        return bool(request.user.is_staff) and request.user.has_perm(needed)
 
 
 class ByAlgorithm(BaseFilterBackend):
@@ -171,11 +177,14 @@ class Rollback(VersionsView):
     """Serve the newest version before the active one; answers which that is."""
 
     permission = "shop_recs.publish"
-    serializer_class = AlgorithmSerializer
+    serializer_class = RollbackSerializer
 
-    @extend_schema(request=AlgorithmSerializer, responses=ModelVersionSerializer)
+    @extend_schema(request=RollbackSerializer, responses=ModelVersionSerializer)
     def post(self, request: Request) -> Response:
-        return self.answer(publish.rollback(_algorithm(request)).pk)
+        posted = RollbackSerializer(data=request.data)
+        posted.is_valid(raise_exception=True)
+        algorithm, from_version = posted.validated_data["algorithm"], posted.validated_data.get("version")
+        return self.answer(publish.rollback(algorithm, from_version=from_version).pk)
 
 
 class Cancel(VersionsView):

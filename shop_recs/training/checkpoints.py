@@ -26,6 +26,15 @@ LARGEST_BYTES = 400_000_000
 """A row of PostgreSQL cannot be sent with much more; a larger fit cannot be taken up."""
 TAKEN_UP_FOR = timedelta(hours=6)
 """After that the log has grown so much that it is better read again."""
+DECIDED_BY = (
+    "HOLDOUT",
+    "HALF_LIFE_DAYS",
+    "INTERACTION_WEIGHTS",
+    "TRAINING_DAYS",
+    "MAX_PER_VISITOR",
+    "MAX_PER_PAIR",
+)
+"""Settings that decide what a fit learns from; by others it starts anew."""
 
 
 class Checkpoints:

@@ -6,7 +6,7 @@ import enum
 import logging
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from shop_recs.algorithms.base import Cancelled, Earlier, Fitted, NotEnoughData, Recommender, TrainingData
 from shop_recs.conf import settings
@@ -15,7 +15,7 @@ from shop_recs.models import ModelVersion
 from shop_recs.registry import recommender
 from shop_recs.training import checkpoints, dataset, judged, publish, report
 from shop_recs.training.evaluation import split_by_time
-from shop_recs.training.gate import Gate
+from shop_recs.training.gate import DESCRIBED, Gate, described
 from shop_recs.training.heartbeat import Heartbeat
 from shop_recs.training.lease import Lease
 from shop_recs.training.progress import Timeline
@@ -36,7 +36,7 @@ class Ending(enum.IntEnum):
 def run(lease: Lease, *, full: bool = False) -> Ending:
     """Train the version of a lease, afresh where it says `full`; what went wrong is written on it."""
     ending = _train(lease, full=full)
-    # Of a run that failed they are kept: the database may have been away, and the next one takes them up.
+    # Those of a run that failed may be kept: the database was away, and the next run takes them up.
     if ending not in (Ending.FAILED, Ending.SUPERSEDED):
         checkpoints.forget(lease.version_id)
     return ending
@@ -60,6 +60,9 @@ def _train(lease: Lease, *, full: bool) -> Ending:
         return Ending.SUPERSEDED
     except Exception as error:
         logger.exception("The training of version %s failed", lease.version_id)
+        if not isinstance(error, DatabaseError):
+            # The database comes back; what fails by itself would fail again at the same place.
+            checkpoints.forget(lease.version_id)
         # Who took the lease also dropped what was stored, which is an error of any kind here.
         return Ending.FAILED if lease.fail(f"{type(error).__name__}: {error}") else Ending.SUPERSEDED
     return Ending.PUBLISHED
@@ -99,6 +102,7 @@ class _Run:
         self.gate.look_at_lists(fitted, read.data)
         self._enter("storing")
         facts = {"warm_starts": self.warm_starts, "seconds": self.timeline.seconds}
+        facts[DESCRIBED] = described(read.data)
         self._write(info={**fitted.info, **facts})
         publish.store_and_publish(
             self.lease,
@@ -107,6 +111,7 @@ class _Run:
             finds_similar=self.algorithm.finds_similar,
             enter=self._enter,
             refusal=self.gate.refusal,
+            beside=self.gate.active,
         )
 
     def _fit_and_judge(self, read: dataset.Dataset) -> Fitted | None:
@@ -150,8 +155,9 @@ class _Run:
         connection.close()
         more: dict[str, Any] = {}
         if self.algorithm.keeps_checkpoints:
-            options = {"options": self.version.options, "seed": settings.SEED, "start": self.warm_starts}
-            fingerprint = checkpoints.fingerprint_of(data, read.product_keys, **options)
+            about = {"options": self.version.options, "seed": settings.SEED, "start": self.warm_starts}
+            about |= {name: getattr(settings, name) for name in checkpoints.DECIDED_BY}
+            fingerprint = checkpoints.fingerprint_of(data, read.product_keys, **about)
             more["checkpoints"] = checkpoints.Checkpoints(
                 self.lease, phase=phase, fingerprint=fingerprint, read_at=read.read_at
             )

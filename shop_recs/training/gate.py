@@ -23,6 +23,10 @@ LEAST_CASES = 30
 """Shoppers below which nothing is compared: chance would decide."""
 LEAST_DIFFERING = 10
 """So many of them must be answered differently by two models before one counts as worse."""
+PARTS = ("discovery", "all")
+"""Each that has enough cases is compared with the active version, the first of them with popularity."""
+DESCRIBED = "described"
+"""Where a version's facts say how many of the products had a value of each feature."""
 SHOPPERS_LOOKED_AT = 500
 LEAST_ANSWERED = 0.05
 """Share of the shoppers with a history who must get a list; neighbours need not know what everybody likes."""
@@ -50,7 +54,8 @@ class Gate:
         return " ".join(self.reasons)
 
     def look_at_log(self, data: TrainingData) -> None:
-        """Refuse a log that is much shorter than before, or that one shopper or one product fills."""
+        """Refuse a log that is much shorter than before, that one shopper or one product fills, or whose
+        products have lost what was said of them."""
         least = settings.GATE["INTERACTIONS"]
         before = self.active.interaction_count if self.active else None
         if least is not None and before and len(data) < least * before:
@@ -63,6 +68,17 @@ class Gate:
             if most is not None and share > most:
                 what = name.removeprefix("ONE_").lower()
                 self.reasons.append(f"{share:.0%} of the interactions are of one {what}: a bot, or a test?")
+        self._look_at_features(data)
+
+    def _look_at_features(self, data: TrainingData) -> None:
+        """Refuse products of which far fewer have a price, a brand … than before."""
+        least, before = settings.GATE["FEATURES"], self.active.info.get(DESCRIBED, {}) if self.active else {}
+        for name, share in described(data).items():
+            if least is not None and share < least * before.get(name, 0.0):
+                self.reasons.append(
+                    f"{share:.0%} of the products have a usable {name!r}, for {self.active} it was"
+                    f" {before[name]:.0%}: was something deleted?"
+                )
 
     def earlier(self, product_keys: Sequence[Any], *, before: float) -> Fitted | None:
         """What the active version was judged by, unless it saw the log from the moment `before` on."""
@@ -87,18 +103,19 @@ class Gate:
         """
         judge = Judge(split, ks=(LENGTH,))
         own = judge.judge(split.scores(fitted))
-        part = "discovery" if "discovery" in own else "all"
-        self.figures |= {"part": part, "cases": len(own[part].cases)}
-        if len(own[part].cases) < LEAST_CASES:
+        parts = [part for part in PARTS if part in own and len(own[part].cases) >= LEAST_CASES]
+        if not parts:
             self.figures["not_compared"] = f"fewer than {LEAST_CASES} shoppers to compare by"
             return
+        first = parts[0]
+        self.figures |= {"part": first, "cases": len(own[first].cases)}
         if _is_personal(fitted):
             theirs = judge.judge(split.scores(Popular().fit(split.train)))
-            self._compare("popular", own[part], theirs[part])
+            self.figures["popular"] = self._compare("popular", own[first], theirs[first])
         if earlier is not None:
             theirs = judge.judge(split.scores(earlier))
-            self._compare("active", own[part], theirs[part])
-            self.figures["active"]["version"] = self.active.pk if self.active else None
+            figures = {part: self._compare("active", own[part], theirs[part]) for part in parts}
+            self.figures["active"] = {**figures, **figures[first], "version": self.active and self.active.pk}
             self._compare_lists(own["all"], theirs["all"])
 
     def look_at_lists(self, fitted: Fitted, data: TrainingData) -> None:
@@ -112,24 +129,27 @@ class Gate:
         elif _is_personal(fitted) and can_tell and shown <= LENGTH:
             self.reasons.append(f"It shows the same {shown} products to each of {len(answered)} shoppers.")
 
-    def _compare(self, rival: str, own: Judged, theirs: Judged) -> None:
-        """Note how the answers to the same cases differ, and refuse those that are worse beyond noise."""
+    def _compare(self, rival: str, own: Judged, theirs: Judged) -> dict[str, Any]:
+        """How the answers to the same cases differ; refuses those worse than the active version beyond noise,
+        and those no better than popularity."""
         mine, other = own.by_case[MEASURE], theirs.by_case[MEASURE]
         low, high = bootstrap_interval(mine - other)
-        self.figures[rival] = {
-            MEASURE: float(other.mean()),
-            "difference": float(mine.mean() - other.mean()),
-            "interval": [low, high],
-        }
+        difference = float(mine.mean() - other.mean())
         allowed = settings.GATE[TOLERANCES[rival]]
-        if allowed is None or np.count_nonzero(mine != other) < LEAST_DIFFERING:
-            return
-        if high < -allowed * other.mean():
+        if allowed is not None and np.count_nonzero(mine != other) >= LEAST_DIFFERING:
+            bar = -allowed * other.mean()
             name = f"{self.active}, which is served," if rival == "active" else rival
-            self.reasons.append(
-                f"It foretells worse than {name} what {len(mine)} shoppers chose next: NDCG@{LENGTH} is "
-                f"{mine.mean():.4f} against {other.mean():.4f}, {-high:.4f} to {-low:.4f} less."
-            )
+            if high < bar:
+                self.reasons.append(
+                    f"It foretells worse than {name} what {len(mine)} shoppers chose next: NDCG@{LENGTH} is "
+                    f"{mine.mean():.4f} against {other.mean():.4f}, {-high:.4f} to {-low:.4f} less."
+                )
+            elif rival == "popular" and difference <= bar:
+                self.reasons.append(
+                    f"It foretells no better than {name} what {len(mine)} shoppers chose next: "
+                    f"NDCG@{LENGTH} is {mine.mean():.4f} against {other.mean():.4f}."
+                )
+        return {MEASURE: float(other.mean()), "difference": difference, "interval": [low, high]}
 
     def _compare_lists(self, own: Judged, theirs: Judged) -> None:
         """Refuse lists that show far fewer products than those of the active version for the same cases."""
@@ -141,6 +161,11 @@ class Gate:
                 f"Its lists show {mine} products to {len(own.cases)} shoppers, those of {self.active}, which"
                 f" is served, {other}."
             )
+
+
+def described(data: TrainingData) -> dict[str, float]:
+    """The share of the products with a value, by feature."""
+    return {feature.name: float(np.mean(feature.codes >= 0)) for feature in data.features}
 
 
 def _lists_of_today(fitted: Fitted, data: TrainingData) -> Lists:

@@ -33,11 +33,13 @@ def require_plottable(path: Path) -> None:
     """Look whether a plot can be written before minutes go into what it shows.
 
     Raises:
-        ValueError: the name does not end as that of a picture.
+        ValueError: the name does not end as that of a picture, or there is no such folder.
         ImportError: matplotlib is missing; the message says which extra brings it.
     """
     if path.suffix not in FORMATS:
         raise ValueError(f"{path} must end with {' or '.join(FORMATS)}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}.")
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:

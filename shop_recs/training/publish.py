@@ -40,6 +40,7 @@ def store_and_publish(
     finds_similar: bool,
     enter: Callable[[str], None],
     refusal: str = "",
+    beside: ModelVersion | None = None,
 ) -> None:
     """Store what was learned as the version of a lease and serve it from then on, unless the gate refused it.
 
@@ -53,6 +54,7 @@ def store_and_publish(
         finds_similar: whether products like one another can be told by it.
         enter: told the phase that begins after storing: indexing, publishing.
         refusal: why the gate refuses the version; it is stored, but what was served before is served on.
+        beside: what the gate compared it with; where another is served by now, it is refused, too.
 
     Raises:
         NotEnoughData: no item is known.
@@ -73,12 +75,18 @@ def store_and_publish(
         partitions.attach(contents.parent, lease.version_id)
         _store_encoder(lease.version_id, fitted)
     partitions.wait_for_readers(contents.parent)
-    _publish_stored(lease, refusal=refusal)
+    _publish_stored(lease, refusal=refusal, beside=beside)
 
 
-def _publish_stored(lease: Lease, *, refusal: str) -> None:
+def _publish_stored(lease: Lease, *, refusal: str, beside: ModelVersion | None) -> None:
     """Declare a stored version ready and, unless it is refused, serve it."""
     with transaction.atomic(durable=True):
+        version = ModelVersion.objects.get(pk=lease.version_id)
+        active = ActiveModel.objects.filter(algorithm=version.algorithm).select_for_update().first()
+        served_before = active and active.version_id
+        if not refusal and served_before != (beside and beside.pk):
+            now = f"{active.algorithm} {active.version_id}" if active else "nothing"
+            refusal = f"It was compared with {beside or 'nothing'}, but by now {now} is served."
         lease.write(
             status=ModelVersion.Status.READY,
             refusal=refusal,
@@ -87,9 +95,6 @@ def _publish_stored(lease: Lease, *, refusal: str) -> None:
             eta_seconds=None,
             finished_at=timezone.now(),
         )
-        version = ModelVersion.objects.get(pk=lease.version_id)
-        active = ActiveModel.objects.filter(algorithm=version.algorithm)
-        served_before = active.values_list("version_id", flat=True).first()
         if not refusal:
             _point_at(version)
     retire_old(version.algorithm, served_before=served_before)
@@ -128,17 +133,25 @@ def _override(version: ModelVersion, *, note: str, by: str) -> None:
     version.save(update_fields=["override_note", "overridden_by", "overridden_at"])
 
 
-def rollback(algorithm: str) -> ModelVersion:
+def rollback(algorithm: str, *, from_version: int | None = None) -> ModelVersion:
     """Serve the newest version older than the one served now that the gate let pass; returns it.
 
+    Args:
+        algorithm: whose.
+        from_version: id of the version that is served, as far as the caller knows.
+
     Raises:
-        NothingToPublish: there is none.
+        NothingToPublish: there is none, or another version is served by now.
         UnknownAlgorithm: nothing is published under that name, and no algorithm has it.
     """
     active = ActiveModel.objects.filter(algorithm=algorithm).first()
     if active is None:
         require_known(algorithm)
         raise NothingToPublish(f"No version of {algorithm!r} is published, so there is nothing to roll back.")
+    if from_version not in (None, active.version_id):
+        raise NothingToPublish(
+            f"Not version {from_version} of {algorithm!r} but {active.version_id} is served by now."
+        )
     older = ModelVersion.objects.before(active.version_id, algorithm).first()
     if older is None:
         raise NothingToPublish(

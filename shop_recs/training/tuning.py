@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
@@ -13,6 +14,7 @@ from shop_recs.algorithms.splits import split_by_time
 from shop_recs.conf import settings
 from shop_recs.registry import algorithm_options, recommender
 from shop_recs.training import dataset
+from shop_recs.training.checkpoints import DECIDED_BY
 from shop_recs.training.search import Gain, Scorer, Search, Trial, gain, open_study
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def tune(
     study = open_study(journal, seed=seed)
     options = algorithm_options(algorithm)
     about = {"algorithm": algorithm, "options": options, "part": part, "space": repr(dict(made.space))}
+    about |= {"seed": seed} | {name: getattr(settings, name) for name in DECIDED_BY}
     data = _as_at_first(dataset.read().data, study, about, journal)
     later = split_by_time(data, fraction=settings.HOLDOUT, seed=seed)
     earlier = split_by_time(later.train, fraction=settings.HOLDOUT, seed=seed)
@@ -95,11 +98,12 @@ def _as_at_first(
         ValueError: the journal is about other options or another log.
     """
     first = study.user_attrs.get("about")
+    about = json.loads(json.dumps(about))  # as the journal keeps it
     if first is None:
         study.set_user_attr("about", {**about, "until": data.now, "interactions": len(data)})
         return data
     data = data.select(data.times <= first["until"], now=first["until"])
-    changed = [name for name in about if about[name] != first[name]]
+    changed = [name for name in about if about[name] != first.get(name)]
     if abs(len(data) - first["interactions"]) > LOG_MAY_CHANGE * first["interactions"]:
         changed.append("log")
     if changed:

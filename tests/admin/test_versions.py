@@ -51,6 +51,19 @@ def test_the_list_shows_quality_beside_baselines_and_the_active_version(admin_cl
     assert "popular 0.0085, history 0.0222" in text
 
 
+def test_a_difference_that_the_gate_took_for_the_same_shoppers_is_shown(admin_client, active, make_version):
+    paired = {"version": active.pk, "all": {"difference": -0.0042}, "discovery": {"difference": 0.0007}}
+    version = make_version("als", ndcg=0.2812)
+    version.metrics["gate"] = {
+        "active": {**paired, "ndcg@10": 0.28, "difference": 0.0007, "interval": [0, 0]}
+    }
+    version.save()
+    text = page(admin_client)
+    assert "-0.0042" in text
+    assert "+0.0007" in text
+    assert "+0.0312" not in text
+
+
 def test_a_difference_too_small_to_show_has_no_minus(admin_client, active, make_version):
     make_version("als", ndcg=0.24999)
     assert "-0.0000" not in page(admin_client)
@@ -253,7 +266,10 @@ def test_rolling_back_asks_first_and_then_serves_the_version_before(admin_client
     older, newer = make_version("als"), make_version("als")
     ActiveModel.objects.create(algorithm="als", version=newer)
     assert f"Stop serving {newer}" in page(admin_client, action("roll_back", "als"))
-    response = admin_client.post(action("roll_back", "als"), follow=True)
+    stale = admin_client.post(action("roll_back", "als"), {"version": older.pk}, follow=True)
+    assert f"Not version {older.pk}" in said(stale)
+    assert ActiveModel.objects.get().version == newer
+    response = admin_client.post(action("roll_back", "als"), {"version": newer.pk}, follow=True)
     assert ActiveModel.objects.get().version == older
     assert f"{newer} is rolled back" in said(response)
     assert LogEntry.objects.get().object_id == str(newer.pk)

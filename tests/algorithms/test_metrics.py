@@ -226,3 +226,9 @@ def test_two_libraries_of_metrics_agree() -> None:
     assert set(differences["ranx"]) == {"ndcg", "precision", "recall", "f1", "hit_rate", "map", "mrr"}
     assert set(differences["ir-measures"]) == set(differences["ranx"]) - {"f1"}
     assert max(max(of_library.values()) for of_library in differences.values()) < 1e-12
+
+
+def test_a_target_without_a_number_for_a_score_is_not_ranked():
+    scores = np.array([[np.nan, np.nan, np.nan], [0.5, np.nan, 0.1], [-np.inf, 0.1, 0.2]])
+    ranks = target_ranks(scores, np.arange(3), np.array([0, 1, 0]))
+    assert (ranks == UNRANKED).all()

@@ -13,6 +13,7 @@ from shop_recs.models import ActiveModel, Interaction, Kind, ModelVersion, Visit
 from tests.celery_broker import queued
 
 LIST = reverse("shop_recs:models")
+LOOK = "view_modelversion"
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def address(name, *args):
 
 def test_staff_reads_the_versions_newest_first(staff, active, make_version):
     newer = make_version("sasrec", percent=41.5, status=ModelVersion.Status.TRAINING)
-    answer = staff().get(LIST).json()
+    answer = staff(LOOK).get(LIST).json()
     assert answer["count"] == 2
     first, second = answer["results"]
     assert (first["id"], first["is_active"], first["percent"]) == (newer.pk, False, 41.5)
@@ -70,22 +71,23 @@ def test_staff_reads_the_versions_newest_first(staff, active, make_version):
 def test_the_list_is_filtered_by_algorithm_and_paginated_by_limit(staff, make_version):
     for algorithm in ("als", "sasrec", "als", "als"):
         make_version(algorithm)
-    answer = staff().get(LIST, {"algorithm": "als", "limit": 2}).json()
+    answer = staff(LOOK).get(LIST, {"algorithm": "als", "limit": 2}).json()
     assert answer["count"] == 3
     assert [row["algorithm"] for row in answer["results"]] == ["als", "als"]
     assert "limit=2&offset=2" in answer["next"]
 
 
 def test_the_list_makes_two_queries_however_long_it_is(staff, make_version, django_assert_num_queries):
-    client = staff()
+    client = staff(LOOK)
     for _ in range(30):
         make_version()
+    client.get(LIST)  # whose permissions are read once
     with django_assert_num_queries(2):
         assert len(client.get(LIST, {"limit": 100}).json()["results"]) == 30
 
 
 def test_staff_reads_one_version(staff, active):
-    client = staff()
+    client = staff(LOOK)
     assert client.get(reverse("shop_recs:model", args=[active.pk])).json()["algorithm"] == "als"
     assert client.get(reverse("shop_recs:model", args=[active.pk + 1])).status_code == 404
 
@@ -106,6 +108,12 @@ def test_strangers_and_shoppers_are_refused_everything(active, django_user_model
         assert client.get(LIST).status_code in (401, 403)
         for url, data, _ in posts(active):
             assert client.post(url, data).status_code in (401, 403)
+
+
+def test_staff_without_the_permission_to_look_is_refused(staff, active):
+    client = staff("retrain")
+    assert client.get(LIST).status_code == 403
+    assert client.get(reverse("shop_recs:model", args=[active.pk])).status_code == 403
 
 
 def test_every_change_needs_its_permission(staff, active, django_user_model):
@@ -158,7 +166,9 @@ def test_rolling_back_answers_the_version_that_is_served_now(staff, make_version
     older, newer = make_version(), make_version()
     ActiveModel.objects.create(algorithm="als", version=newer)
     client = staff("publish")
-    answer = client.post(address("rollback"), {"algorithm": "als"}, format="json")
+    stale = client.post(address("rollback"), {"algorithm": "als", "version": older.pk}, format="json")
+    assert stale.status_code == 409
+    answer = client.post(address("rollback"), {"algorithm": "als", "version": newer.pk}, format="json")
     assert (answer.status_code, answer.json()["id"]) == (200, older.pk)
     again = client.post(address("rollback"), {"algorithm": "als"}, format="json")
     assert again.status_code == 409
@@ -221,7 +231,7 @@ def test_a_second_training_is_a_conflict_until_the_first_is_dead(staff, enough, 
 
 def test_the_endpoints_have_a_rate_of_their_own(staff, active, settings):
     settings.SHOP_RECS = settings.SHOP_RECS | {"THROTTLE_RATES": {"models": "2/min"}}
-    client = staff()
+    client = staff(LOOK)
     assert [client.get(LIST).status_code for _ in range(3)] == [200, 200, 429]
 
 

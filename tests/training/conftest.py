@@ -105,9 +105,13 @@ def store(
     dimensions: int = 4,
     finds_similar: bool = True,
     refusal: str = "",
+    beside: ModelVersion | None = None,
     **fitted: Any,
 ) -> ModelVersion:
-    """Publish a version whose vectors say which it is: their last number is the version's id."""
+    """Publish a version whose vectors say which it is: their last number is the version's id.
+
+    It was compared with the version `beside`, or else with the one that is served.
+    """
     held = lease.acquire(algorithm)
     vectors = np.random.default_rng(held.version_id).random((len(products), dimensions), dtype=np.float32)
     vectors[:, -1] = held.version_id
@@ -118,7 +122,14 @@ def store(
         "encoder": ConstantEncoder(query),
         **fitted,
     }
-    return _published(held, FittedVectors(**learned), products, finds_similar=finds_similar, refusal=refusal)
+    return _published(
+        held,
+        FittedVectors(**learned),
+        products,
+        finds_similar=finds_similar,
+        refusal=refusal,
+        beside=beside,
+    )
 
 
 def store_neighbours(algorithm: str, products: Sequence[Any], **fitted: Any) -> ModelVersion:
@@ -139,6 +150,12 @@ def store_neighbours(algorithm: str, products: Sequence[Any], **fitted: Any) -> 
     return _published(held, FittedNeighbours(**learned), products)
 
 
+def _served(held: lease.Lease) -> ModelVersion | None:
+    """What is served now of the algorithm of a run."""
+    algorithm = ModelVersion.objects.get(pk=held.version_id).algorithm
+    return ModelVersion.objects.filter(active__algorithm=algorithm).first()
+
+
 def _published(
     held: lease.Lease,
     fitted: Fitted,
@@ -146,6 +163,7 @@ def _published(
     *,
     finds_similar: bool = True,
     refusal: str = "",
+    beside: ModelVersion | None = None,
 ) -> ModelVersion:
     publish.store_and_publish(
         held,
@@ -154,6 +172,7 @@ def _published(
         finds_similar=finds_similar,
         enter=lambda phase: None,
         refusal=refusal,
+        beside=beside or _served(held),
     )
     return ModelVersion.objects.get(pk=held.version_id)
 

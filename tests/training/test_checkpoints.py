@@ -17,6 +17,7 @@ from shop_recs.models import Interaction, ItemVector, ModelVersion, TrainingChec
 from shop_recs.training import checkpoints, child, dataset, lease, publish, runner
 from shop_recs.training.checkpoints import Checkpoints, adopt, fingerprint_of
 from tests.algorithms.logs import log_of
+from tests.training.plugins import Counting, Failing
 
 KEYS = list("abcde")
 
@@ -111,6 +112,30 @@ def test_a_published_run_needs_none_any_more_and_a_failed_one_does(log, run):
     TrainingCheckpoint.objects.update(read_at=timezone.now() - timedelta(days=1))
     publish.clean_up()
     assert not TrainingCheckpoint.objects.exists()
+
+
+def test_a_run_that_fails_by_itself_leaves_nothing_to_fail_with_again(log, run, configure):
+    configure(ALGORITHMS={"counting": {"BACKEND": "tests.training.plugins.Failing"}})
+    held, _, kept = run()
+    kept.save(lambda: b"1")
+    assert child.run(held) == child.Ending.FAILED
+    assert not TrainingCheckpoint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("HOLDOUT", 0.2), ("HALF_LIFE_DAYS", 7.0), ("INTERACTION_WEIGHTS", {"view": 2.0})]
+)
+def test_a_fit_under_other_settings_starts_anew(log, run, configure, monkeypatch, name, value):
+    made = []
+    monkeypatch.setattr(child.checkpoints, "fingerprint_of", lambda *args, **about: made.append(about) or "")
+    monkeypatch.setattr(Counting, "keeps_checkpoints", True)
+    monkeypatch.setattr(Counting, "work", Failing.work)
+    for change in ({}, {name: value}):
+        configure(**change)
+        held, *_ = run()
+        assert child.run(held) == child.Ending.FAILED
+    first, second = made
+    assert {key for key in first if first[key] != second[key]} == {name}
 
 
 def test_a_fit_is_known_by_its_items_and_options_and_not_by_who_logged_in():

@@ -123,6 +123,11 @@ def test_a_file_that_is_no_picture_is_refused(comparison: Comparison, tmp_path: 
         plot.save(comparison, tmp_path / "plot.pdf")
 
 
+def test_a_plot_in_no_folder_is_refused(comparison: Comparison, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no folder"):
+        plot.require_plottable(tmp_path / "missing" / "plot.svg")
+
+
 def test_without_matplotlib_the_extra_is_named(
     comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shop_recs.algorithms.base import FittedNeighbours, FittedVectors
+from shop_recs.algorithms.base import FittedNeighbours, FittedVectors, ItemFeature
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.algorithms.popular import Popular
 from shop_recs.algorithms.splits import split_by_time
 from shop_recs.models import ActiveModel, JudgedFit, ModelVersion
 from shop_recs.training import judged
-from shop_recs.training.gate import Gate
+from shop_recs.training.gate import DESCRIBED, Gate, described
 from tests.training.growing import PRODUCTS, factorised, fold_in, grown_log
 
 KEYS = list(range(PRODUCTS))
@@ -52,6 +52,11 @@ def passed(gate, fitted, split, data):
     gate.compare(fitted, split, gate.earlier(KEYS, before=split.train.now))
     gate.look_at_lists(fitted, data)
     return gate.refusal
+
+
+def _choices(split):
+    """Who chose what in the hold-out."""
+    return zip(split.users[split.cases].tolist(), split.targets.tolist(), strict=True)
 
 
 def alike(fitted):
@@ -94,6 +99,37 @@ def test_a_personal_version_worse_than_popularity_is_refused(fitted, split, data
     assert "worse than popular" in passed(Gate(None), upside_down, split, data)
 
 
+def test_a_personal_version_no_better_than_popularity_is_refused(fitted, split, data):
+    middling = factorised(split.train, noise=0.8)
+    gate = Gate(None)
+    assert "It foretells no better than popular" in passed(gate, middling, split, data)
+    figures = gate.figures["popular"]
+    assert figures["difference"] <= 0 < figures["interval"][1]  # within noise, but not better
+
+
+def test_a_shop_of_repeats_is_compared_by_them(active, fitted, split, data):
+    # Whoever comes back takes what they had: hardly a choice is a discovery.
+    had = set(zip(split.train.users.tolist(), split.train.items.tolist(), strict=True))
+    repeats = np.array([(user, item) in had for user, item in _choices(split)])
+    few = replace(split, cases=split.cases[repeats], targets=split.targets[repeats])
+    gate = Gate(active)
+    refusal = passed(gate, factorised(split.train, noise=1.0), few, data)
+    assert gate.figures["part"] == "all"
+    assert "It foretells worse than svd" in refusal
+
+
+def test_products_that_lost_their_prices_are_refused(active, data):
+    def priced(share):
+        codes = np.where(np.arange(PRODUCTS) < share * PRODUCTS, 1, -1).astype(np.int32)
+        return replace(data, features=(ItemFeature("price", codes, 2),))
+
+    active.info = {DESCRIBED: described(priced(1.0))}
+    for share, refused in ((0.0, True), (0.4, True), (0.6, False), (1.0, False)):
+        gate = Gate(active)
+        gate.look_at_log(priced(share))
+        assert ("have a usable 'price'" in gate.refusal) == refused
+
+
 def test_popularity_itself_needs_not_be_better_than_itself(data, split):
     assert passed(Gate(None), Popular().fit(split.train), split, data) == ""
 
@@ -134,7 +170,7 @@ def test_few_shoppers_prove_nothing(active, fitted, data):
 def test_an_active_version_that_saw_the_choices_is_not_compared(active, fitted, split, data):
     JudgedFit.objects.update(until=split.train.now + 1)
     gate = Gate(active)
-    assert passed(gate, factorised(split.train, noise=1.0), split, data) == ""
+    assert passed(gate, factorised(split.train, noise=0.2), split, data) == ""
     assert "has seen a part" in gate.figures["active"]["not_compared"]
 
 

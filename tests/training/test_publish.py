@@ -187,6 +187,24 @@ def test_rolling_back_serves_the_version_before(shop):
     assert third.status == Status.READY
 
 
+def test_rolling_back_another_version_than_the_one_seen_is_refused(shop):
+    first, second, third = (store("als", shop) for _ in range(3))
+    with pytest.raises(NothingToPublish, match=f"Not version {second.pk} of 'als' but {third.pk} is served"):
+        publish.rollback("als", from_version=second.pk)
+    assert publish.rollback("als", from_version=third.pk) == second
+    assert first.pk < second.pk
+
+
+def test_a_version_is_not_served_in_place_of_one_it_was_not_compared_with(shop):
+    first, second = store("als", shop), store("als", shop)
+    publish.rollback("als")
+    compared_with_the_second = store("als", shop, beside=second)
+    assert compared_with_the_second.refusal == (
+        f"It was compared with als {second.pk}, but by now als {first.pk} is served."
+    )
+    assert ActiveModel.objects.get().version == first
+
+
 def test_rolling_back_what_was_never_published_says_so(db):
     with pytest.raises(NothingToPublish, match="No version of 'als' is published"):
         publish.rollback("als")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -12,9 +11,9 @@ from django.utils import timezone
 from shop_recs import tasks
 from shop_recs.conf import get_product_model
 from shop_recs.exceptions import NotEnoughInteractions, Refused, TrainingFailed
-from shop_recs.models import ActiveModel, Interaction, ItemVector, Kind, ModelVersion, Visitor
+from shop_recs.models import ActiveModel, Interaction, Kind, ModelVersion, Visitor
 from shop_recs.training import dataset, runner
-from shop_recs.training.gate import Gate
+from shop_recs.training.gate import DESCRIBED, Gate
 from tests.training.conftest import PLUGINS, served, store
 
 
@@ -92,13 +91,15 @@ def test_a_log_of_one_product(before, log):
 
 
 def test_prices_that_are_no_numbers(before, configure):
+    ModelVersion.objects.update(info={DESCRIBED: {"price": 1.0}})
     table = get_product_model()._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET price = 'NaN'")
     configure(ITEM_FEATURES=["price"])
-    version = runner.train("counting")
-    vectors = np.array([row.vector for row in ItemVector.objects.filter(version=version)], dtype=np.float32)
-    assert np.isfinite(vectors).all()
+    with pytest.raises(Refused, match="0% of the products have a usable 'price'"):
+        runner.train("counting")
+    assert refused(before)
+    assert served_on(before)
 
 
 def test_a_log_of_one_bot(before, log):

@@ -10,10 +10,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from shop_recs.algorithms.base import Recommender, silent
 from shop_recs.algorithms.spaces import Between, OneOf
 from shop_recs.algorithms.splits import split_by_time
+from shop_recs.registry import recommender
 from shop_recs.training import search, tuning
 from shop_recs.training.search import Scorer, Search, gain, open_study
 from tests.training.growing import factorised, grown_log
@@ -158,19 +160,22 @@ def algorithms(log, configure):
     configure(ALGORITHMS={"disturbed": {"BACKEND": f"{__name__}.Disturbed", "OPTIONS": {"pause": 1}}})
 
 
-def test_the_command_prints_trials_the_gain_and_settings_to_paste(algorithms, tmp_path):
+def test_the_command_prints_trials_the_gain_and_settings_to_paste(algorithms, settings, tmp_path):
     arguments = ["disturbed", "--minutes", "1", "--storage", str(tmp_path / "trials.log"), "--part", "all"]
     printed = tuned(*arguments, "--trials", "6")
     assert "as they are" in printed
     assert "95 % between" in printed
     pasted = {}
     exec(printed[printed.index("SHOP_RECS = {") :], pasted)
-    options = pasted["SHOP_RECS"]["ALGORITHMS"]["disturbed"]["OPTIONS"]
-    assert set(options) == {"noise", "factors", "pause"}
-    Disturbed(**options)
+    entry = pasted["SHOP_RECS"]["ALGORITHMS"]["disturbed"]
+    assert set(entry["OPTIONS"]) == {"noise", "factors", "pause"}
+    with override_settings(SHOP_RECS={**settings.SHOP_RECS, **pasted["SHOP_RECS"]}):
+        assert vars(recommender("disturbed")) == entry["OPTIONS"]
     assert "\n   7 " in tuned(*arguments, "--trials", "1")
     with pytest.raises(CommandError, match="are of another part; begin with --fresh"):
         tuned(*arguments[:-1], "discovery")
+    with pytest.raises(CommandError, match="are of another seed; begin with --fresh"):
+        tuned(*arguments, "--seed", "1")
     assert "\n   7 " not in tuned(*arguments[:-1], "discovery", "--trials", "1", "--fresh")
 
 

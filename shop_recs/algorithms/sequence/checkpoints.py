@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, Tensor]
 
-FACTS, RANDOM = "facts", "random"
+FACTS, RANDOM, RANDOM_OF_DEVICE = "facts", "random", "random-of-device"
 """Names that no tensor of a model has: they all have a dot."""
 
 
@@ -36,6 +36,8 @@ def dumps(trainer: Trainer) -> bytes:
     }
     tensors[FACTS] = torch.frombuffer(bytearray(json.dumps(facts).encode()), dtype=torch.uint8)
     tensors[RANDOM] = torch.get_rng_state()
+    if trainer.device.type == "cuda":
+        tensors[RANDOM_OF_DEVICE] = torch.cuda.get_rng_state(trainer.device)
     return save({name: tensor.contiguous() for name, tensor in tensors.items()})
 
 
@@ -59,6 +61,8 @@ def restore(trainer: Trainer, content: bytes) -> None:
     trainer.best = replace(trainer.best, epochs=epochs, ndcg=ndcg)
     trainer.rng.bit_generator.state = facts["random"]
     torch.set_rng_state(tensors[RANDOM])
+    if trainer.device.type == "cuda" and RANDOM_OF_DEVICE in tensors:
+        torch.cuda.set_rng_state(tensors[RANDOM_OF_DEVICE], trainer.device)
 
 
 def _prefixed(what: str, tensors: Tensors) -> Tensors:

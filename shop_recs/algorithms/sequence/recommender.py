@@ -77,7 +77,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
                 f"shopper, need {MINIMUM_EVENTS}"
             )
         # Forked, so that a fit does not disturb its caller's random numbers.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
             return self._fit(data, sequences, np.random.default_rng(seed), progress, resume, checkpoints)
 

@@ -53,12 +53,16 @@ class Command(BaseCommand):
             comparison = self._compared(options)
         except (ShopRecsError, NotEnoughData, ValueError, ImportError) as error:
             raise CommandError(str(error)) from error
-        if options["output"]:
-            plot.save(comparison, options["output"])
+        # Printed first: whatever becomes of the plot, minutes of fitting are not lost.
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json(comparison), indent=2))
         else:
             self.stdout.write(report.tables(comparison))
+        if options["output"]:
+            try:
+                plot.save(comparison, options["output"])
+            except OSError as error:
+                raise CommandError(f"The plot cannot be written: {error}") from error
 
     def _compared(self, options: Mapping[str, Any]) -> Comparison:
         if options["seeds"] < 1:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from shop_recs.algorithms.base import NotEnoughData
-from shop_recs.conf import settings
+from shop_recs.conf import Defaults, settings
 from shop_recs.exceptions import ShopRecsError
 from shop_recs.registry import algorithm_names, require_known
 from shop_recs.training.search import Gain, Trial
@@ -103,5 +103,13 @@ def _verdict(gain: Gain, *, part: str) -> str:
 def _pasted(name: str, options: Mapping[str, Any]) -> str:
     """The settings that make the options those in force."""
     lines = [f'            "{option}": {value!r},' for option, value in options.items()]
-    before = ["SHOP_RECS = {", "    # …", '    "ALGORITHMS": {', f'        "{name}": {{"OPTIONS": {{']
+    # Of an algorithm that is the shop's own, the settings must say again what it is.
+    ours = name in Defaults.ALGORITHMS
+    backend = "" if ours else f'"BACKEND": "{settings.ALGORITHMS[name]["BACKEND"]}", '
+    before = [
+        "SHOP_RECS = {",
+        "    # …",
+        '    "ALGORITHMS": {',
+        f'        "{name}": {{{backend}"OPTIONS": {{',
+    ]
     return "\n".join([*before, *lines, "        }},", "    },", "}"])
