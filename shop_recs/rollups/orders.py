@@ -18,8 +18,7 @@ from shop_recs.training import partitions, publish
 BASKETS = {
     # An order without a reference is what one shopper bought in a day.
     "bought_together": (
-        "coalesce(nullif(event.order_reference, ''), "
-        "{shopper} || date_trunc('day', event.occurred_at)::text)"
+        "coalesce(nullif(event.order_reference, ''), {shopper} || date_trunc('day', event.occurred_at)::text)"
     ),
     "also_bought": "{shopper}",
 }

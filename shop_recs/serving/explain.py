@@ -76,7 +76,14 @@ class Recommendations(list[Any]):
         id: names this list, for what happens with it later.
         rung: the source of the first product, or `"nothing"` where the list is empty.
         version: the model version behind that rung, or None.
+        placement: slug of the placement that it was made for; empty without one.
+        heading: what is written over it.
+        next: continues the list, as `after` of the next one; None where there is no more.
     """
+
+    placement = ""
+    heading = ""
+    next: str | None = None
 
     def __init__(self, rows: Sequence[Row], reasons: Iterable[Reason]) -> None:
         super().__init__(row.product for row in rows)
@@ -84,7 +91,9 @@ class Recommendations(list[Any]):
         self.rung = _source(rows[0]) if rows else "nothing"
         self.version = rows[0].rung.version_id if rows and rows[0].rung else None
         for rank, (row, (reason, product)) in enumerate(zip(rows, reasons, strict=True), start=1):
-            row.product.recommendation = Recommendation(rank, row.measured.score, _source(row), reason, product)
+            row.product.recommendation = Recommendation(
+                rank, row.measured.score, _source(row), reason, product
+            )
 
 
 def explained(
@@ -103,6 +112,8 @@ def _source(row: Row) -> str:
 def _reason(row: Row, context: Context, because: Callable[[Event, str], Reason]) -> Reason:
     if row.rung is None:
         return _("new in the shop"), None
+    if row.measured.kind is not None:
+        return THIS[row.measured.kind], row.product
     if row.measured.place is None and row.measured.vector is None:
         return ("", None) if row.rung.personal else (OF_ALL.get(row.rung.source, OF_ALL["popular"]), None)
     event = _event_behind(row, context)

@@ -27,6 +27,11 @@ def for_similar(context: Context) -> Iterator[Rung]:
     return _usable(context, _averaged)
 
 
+def of_version(context: Context, version: ActiveVersion, *, similar: bool) -> Rung | None:
+    """The rung of one version, by likeness to the context's products or for its shopper; None without one."""
+    return _checked(context, version, _averaged if similar else _encoded)
+
+
 def _usable(context: Context, rung_of: Callable[[Context, ActiveVersion], Rung | None]) -> Iterator[Rung]:
     return (rung for version in context.versions if (rung := _checked(context, version, rung_of)))
 

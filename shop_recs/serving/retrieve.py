@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, TypeVar
 
-from django.db.models import Case, F, Model, OrderBy, Q, QuerySet, When
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, Case, F, Func, Model, OrderBy, Q, QuerySet, When
 
 from shop_recs.conf import settings
 from shop_recs.serving.context import Context
@@ -19,23 +22,64 @@ MEASURE = "_shop_recs_"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A product as a statement ranked it: by which rung (None: by age alone), and what that says of it."""
+    """A product in a list: by which rung (None: by age alone), and what that says of it.
+
+    `parts` says how much each source added to the score, where several were blended.
+    """
 
     product: Any
     rung: Rung | None
     measured: Measured
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A product that some rungs know, and what each of them says of it."""
+
+    product: Any
+    measured: Mapping[Rung, Measured]
+
+
+class InPools(Func):
+    """Whether a key is in any of some arrays of keys, each made once."""
+
+    output_field = BooleanField()
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        key, *pools = (compiler.compile(part) for part in self.source_expressions)
+        arrays = " || ".join(sql for sql, _ in pools)
+        return f"{key[0]} = ANY({arrays})", (*key[1], *chain.from_iterable(given for _, given in pools))
 
 
 def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
     """The products that the rung ranks highest; what it does not know is not among them."""
-    if isinstance(rung, VectorRung):
-        rung = replace(rung, indexed=_has_index(products, rung))
+    ranked, rung = _known(products, rung)
     # The index gives its own order alone; any further key would sort the whole catalogue.
     order = [F(f"{MEASURE}distance_0").asc()]
     if not (isinstance(rung, VectorRung) and rung.indexed):
         order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
-    ranked = rung.known(products).annotate(**_measures(rung, 0, rung.relation))
+    ranked = ranked.annotate(**_measures(rung, 0, rung.relation))
     return [_row(product, [rung]) for product in in_order(ranked, order)[:limit]]
+
+
+def pooled(products: QuerySet[Any], rungs: Sequence[Rung], *, depth: int) -> list[Candidate]:
+    """The best `depth` products of each rung, together, each as all rungs measure it; one statement.
+
+    The pools are arrays of keys, each ranked by its own index before the products are looked at.
+    """
+    pools = []
+    for rung in rungs:
+        known, rung = _known(products, rung)
+        best = known.annotate(**_measures(rung, 0, rung.relation))
+        pools.append(in_order(best, [F(f"{MEASURE}distance_0").asc()])[:depth].values("pk"))
+    measured = products.filter(InPools("pk", *map(ArraySubquery, pools)))
+    for number, rung in enumerate(rungs):
+        alias = f"{MEASURE}joined_{number}"
+        measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
+    return [_candidate(product, rungs) for product in measured.order_by()]
 
 
 def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, *, limit: int) -> list[Row]:
@@ -71,6 +115,13 @@ def newest_first(model: type[Model]) -> OrderBy:
 
 def _creation_field(model: type[Model]) -> str | None:
     return next((field.name for field in model._meta.fields if getattr(field, "auto_now_add", False)), None)
+
+
+def _known(products: QuerySet[Any], rung: Rung) -> tuple[QuerySet[Any], Rung]:
+    """The products that a rung knows, and the rung as it ranks them: by its index, where that helps."""
+    if isinstance(rung, VectorRung):
+        rung = replace(rung, indexed=_has_index(products, rung))
+    return rung.known(products), rung
 
 
 def _has_index(products: QuerySet[Any], rung: VectorRung) -> bool:
@@ -110,6 +161,16 @@ def _category(model: type[Model]) -> str | None:
 
 def _measures(rung: Rung, number: int, alias: str) -> dict[str, Any]:
     return {f"{MEASURE}{name}_{number}": measure for name, measure in rung.measures(alias).items()}
+
+
+def _candidate(product: Any, rungs: Sequence[Rung]) -> Candidate:
+    """The product with what each rung that knows it says of it."""
+    measured: dict[Rung, Measured] = {}
+    for number, rung in enumerate(rungs):
+        values = _taken(product, number)
+        if values["distance"] is not None:
+            measured[rung] = rung.read(values)
+    return Candidate(product, measured)
 
 
 def _row(product: Any, rungs: Sequence[Rung]) -> Row:

@@ -22,8 +22,9 @@ from django.db.models import (
 from django.db.models.expressions import BaseExpression
 from pgvector import Vector
 
+from shop_recs.models import Kind
 from shop_recs.serving.lookup import IsNeighbour, ListedPosition, NeighbourDistance
-from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
+from shop_recs.serving.versions import NeighbourVersion, VectorVersion
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
@@ -54,11 +55,13 @@ class Measured:
         score: higher is better.
         vector: the product's, where the rung ranks by vectors and for each shopper.
         place: of the event that adds most to the score, where the rung knows.
+        kind: what the shopper did with the product itself, where that is the reason.
     """
 
     score: float
     vector: Floats | None = None
     place: int | None = None
+    kind: Kind | None = None
 
 
 class Rung(ABC):
@@ -243,12 +246,12 @@ class ListedRung(Rung):
     Attributes:
         name: the source that lists give.
         products: keys, the best first, without repeats.
-        places: of the event behind each, among all events.
+        kinds: what the shopper did with each.
     """
 
     name: str
     products: Sequence[Any]
-    places: Sequence[int | None]
+    kinds: Sequence[Kind]
     personal: bool = True
 
     @property
@@ -263,7 +266,7 @@ class ListedRung(Rung):
 
     def read(self, values: Mapping[str, Any]) -> Measured:
         position = int(values["distance"])
-        return Measured(1.0 / position, place=self.places[position - 1])
+        return Measured(1.0 / position, kind=self.kinds[position - 1])
 
 
 def _unpacked(vector: bytes | list[float] | None) -> Floats | None:
