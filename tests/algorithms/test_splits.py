@@ -157,3 +157,9 @@ def test_chunks_cover_the_cases_in_order() -> None:
     assert len(chunks) > 1
     assert [case for chunk in chunks for case in range(30)[chunk]] == list(range(30))
     assert np.concatenate([split.targets_of(chunk) for chunk in chunks]).tolist() == list(range(30))
+
+
+def test_a_past_of_very_many_half_lives_overflows_nothing() -> None:
+    log = replace(log_of([[0, 1], [1, 2]]), half_life_days=0.001)
+    earlier = log.select(log.times >= 0, now=log.now - 30 * SECONDS_PER_DAY)
+    assert np.isfinite(earlier.weights).all()
