@@ -100,7 +100,9 @@ class TrainingData:
         With another `now` the weights decay from there, as if the log had been read at that moment.
         """
         now = self.now if now is None else now
-        decay_undone = 2.0 ** ((self.now - now) / SECONDS_PER_DAY / self.half_life_days)
+        half_lives = (self.now - now) / SECONDS_PER_DAY / self.half_life_days
+        # Beyond the range of float32 a weight is 0, and stays so.
+        decay_undone = 2.0 ** min(half_lives, 126.0)
         return replace(
             self,
             users=self.users[rows],

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from shop_recs.algorithms.base import require_positive
 from shop_recs.algorithms.sequence.batches import Batch, Rows
-from shop_recs.algorithms.sequence.queried import QueriedPlaces, cut_short, rows_with_query
+from shop_recs.algorithms.sequence.queried import QueriedPlaces, rows_with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import Transformer, TransformerOptions
 from shop_recs.algorithms.spaces import Between, Space
@@ -51,7 +51,6 @@ class MaskedEvents(QueriedPlaces):
         self.masked = masked
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
-        batch, following = cut_short(batch, following)
         hidden = batch.valid & (torch.rand(x.shape[:2], device=x.device) < self.masked)
         # Of every window something is given: one that would be masked whole is left whole.
         hidden &= (batch.valid & ~hidden).any(dim=1, keepdim=True)

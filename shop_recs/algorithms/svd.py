@@ -28,21 +28,26 @@ from shop_recs.algorithms.neighbours import presence_of, row_sums, scale_rows, t
 from shop_recs.algorithms.spaces import Between, OneOf, Space
 from shop_recs.algorithms.trials import UNTRIED_STEP_DECAY, by_step_decay, chosen_step_decay
 
+LARGEST_SHARE = 0.25
+"""How many factors there may be for each shopper and each product."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SVD(Recommender):
     """PureSVD (Cremonesi, Koren and Turrin 2010) of normalised interactions, computed by scikit-learn.
 
-    The matrix (shoppers, items) is 1 where a shopper had an item, divided by the square root of how many
-    items the shopper had and by the power `popularity` of how many shoppers the item had. An item's vector is
-    its row of the right singular vectors, multiplied by the same power of its shoppers and by its trend; a
-    visitor's query is the sum of the vectors of their history, weighted by kind and recency.
+    The matrix (shoppers, items) weighs what a shopper had by one over the square root of how many items they
+    had and over the power `popularity` of how many shoppers the item had. An item's vector is its row of the
+    right singular vectors, multiplied by the same power of its shoppers and by its trend; a visitor's query
+    is the sum of the vectors of their history, weighted by kind and recency. Both sides of a pair carry these
+    factors: what is popular counts as evidence, too, not only as an answer.
 
     How fast a visitor's past fades is chosen on the second half of the log, unless `step_decay` says it. A
     fit that resumes another reuses the choice.
 
     Attributes:
-        factors: length of the vectors; less on a log with fewer shoppers or products.
+        factors: length of the vectors; at most a quarter of the shoppers and of the products, for more would
+            give every interaction back as it was and foresee nothing.
         popularity: power of an item's shoppers that it is divided by; 1 favours what is rare.
         trend: power of an item's recent demand that its vector is multiplied by; 0 ignores it.
         sweeps: iterations of the randomised decomposition (Halko, Martinsson and Tropp 2011).
@@ -117,7 +122,9 @@ class SVD(Recommender):
         scale = shoppers**self.popularity
         matrix = scale_rows(presence, 1.0 / np.sqrt(np.maximum(row_sums(presence), 1.0)))
         matrix.data /= scale[matrix.indices].astype(np.float32)
-        factors = min(self.factors, *matrix.shape)
+        known = np.count_nonzero(np.bincount(presence.indices, minlength=presence.shape[1]))
+        active = np.count_nonzero(row_sums(presence))
+        factors = max(1, min(self.factors, int(LARGEST_SHARE * min(active, known))))
         _, _, right = randomized_svd(matrix, factors, n_iter=self.sweeps, random_state=seed)
         vectors = (right * scale * appeal).T
         vectors[np.bincount(presence.indices, minlength=presence.shape[1]) == 0] = 0.0

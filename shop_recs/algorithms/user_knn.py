@@ -42,8 +42,8 @@ BREADTH = 200
 class UserKNN(Recommender):
     """What user-based filtering would recommend to the shoppers of an item are the item's neighbours.
 
-    With `R` (shoppers, items) 1 where a shopper had an item, and `A` the cosines of its rows, each row with
-    only its greatest values, the shopper's own among them: `P = A R` is what user-based filtering scores for
+    With `R` (shoppers, items) 1 where a shopper had an item, and `A` the likeness of its rows, each row with
+    only its greatest values: `P = A R` is what user-based filtering scores for
     every shopper, of which the best 200 items stay, and the score of the pair of items `i` and `j` is
 
         S[i, j] = sum over the shoppers u of i of P[u, j] / sqrt(items of u) / sqrt(shoppers of i)
@@ -54,12 +54,13 @@ class UserKNN(Recommender):
     that no shopper had both of, if shoppers alike had them; that finds more that is new to a visitor than
     items together do, and less of what they had before.
 
-    Some shoppers of a popular item stand for all of them, so that the fit grows as the log does. How fast a
+    Likeness is the cosine, counted over `busiest` shoppers of every item, evenly spread: those of a popular
+    one stand for all of them, so that the fit grows as the log does. How fast a
     visitor's past fades is chosen on the second half of the log, unless `step_decay` says it. A fit that
     resumes another reuses the choice.
 
     Attributes:
-        shoppers: nearest shoppers of each, itself included.
+        shoppers: nearest shoppers of each.
         neighbours: kept of every item.
         trend: power of an item's recent demand that its scores are multiplied by; 0 ignores it.
         step_decay: factor on the weight of a visitor's interaction for every step back; chosen where None.

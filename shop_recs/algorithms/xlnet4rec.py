@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from shop_recs.algorithms.sequence.batches import Batch, Rows
-from shop_recs.algorithms.sequence.queried import QueriedPlaces, cut_short, rows_with_query
+from shop_recs.algorithms.sequence.queried import QueriedPlaces, rows_with_query
 from shop_recs.algorithms.sequence.recommender import SequenceRecommender
 from shop_recs.algorithms.sequence.transformer import TransformerOptions
 
@@ -36,7 +36,6 @@ class Permutation(QueriedPlaces):
     """
 
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:
-        batch, following = cut_short(batch, following)
         length = x.shape[1]
         order = _random_order(batch.valid)
         queries, end = self.with_query(self.query.expand_as(x), batch.lengths)

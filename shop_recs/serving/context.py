@@ -123,7 +123,7 @@ _TITLE = "(SELECT {title} FROM {table} AS product WHERE product.{key} = recent.p
 _CONTEXT = """
     WITH event AS MATERIALIZED (
         SELECT recent.product_id, recent.kind, {title} AS title,
-               greatest(extract(epoch FROM clock_timestamp() - recent.occurred_at), 0) AS seconds,
+               greatest(extract(epoch FROM statement_timestamp() - recent.occurred_at), 0) AS seconds,
                row_number() OVER (ORDER BY recent.occurred_at, recent.id) - 1 AS place
         FROM ({events}) AS recent
     ),

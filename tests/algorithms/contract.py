@@ -101,6 +101,12 @@ class AlgorithmContract:
         assert np.isfinite(query).all()
         assert (scores_of(fitted, items) > -np.inf).any()
 
+    def test_of_a_long_history_the_last_counts(self, fitted: Fitted) -> None:
+        last = np.resize([1, 2], fitted.encoder.history_length).tolist()
+        np.testing.assert_allclose(
+            scores_of(fitted, [25, 25, 30, *last]), scores_of(fitted, last), rtol=1e-4, atol=1e-6
+        )
+
     def test_an_empty_history_has_no_answer_unless_all_are_answered_alike(self, fitted: Fitted) -> None:
         assert (fitted.encoder(history_of(fitted, [])) is None) == self.personal
 

@@ -51,9 +51,16 @@ def test_it_agrees_with_recalculate_user(item_vectors: npt.NDArray[np.float32]) 
         model.item_factors = item_vectors
         user_items = csr_matrix((confidences.astype(np.float32), ([0] * 5, items)), shape=(1, 30))
         expected = model.recalculate_user(0, user_items)
+        explained = [model.explain(0, user_items, item, N=5) for item in range(30)]
 
     encoder = encoder_of(item_vectors, half_life_days=3.0, step_decay=0.8)
-    np.testing.assert_allclose(encoder(history(item_vectors, items, ages)), expected, rtol=1e-4, atol=1e-5)
+    query = encoder(history(item_vectors, items, ages))
+    np.testing.assert_allclose(query, expected, rtol=1e-4, atol=1e-5)
+    # What `explain` finds that the items of the history add to a score sums up to the score that we serve.
+    scores = item_vectors @ query
+    np.testing.assert_allclose(scores, [score for score, *_ in explained], rtol=1e-3, atol=1e-4)
+    added = [sum(part for _, part in parts) for _, parts, _ in explained]
+    np.testing.assert_allclose(scores, added, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 30])

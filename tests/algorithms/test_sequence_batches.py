@@ -53,6 +53,30 @@ def test_an_epoch_has_every_event_once(sequences):
     assert np.sort(rows).tolist() == covered(starts, lengths).tolist()
 
 
+def test_cut_windows_still_cover_the_epoch(sequences):
+    made = list(batches(sequences, length=8, tokens=16, rng=np.random.default_rng(0), cut=True))
+    assert sum(batch.covered for batch in made) == len(sequences)
+    assert sum(len(batch.rows) for batch in made) < len(sequences)
+    assert all(batch.covered >= len(batch.rows) for batch in made)
+
+
+def test_a_window_is_cut_after_any_of_its_events_alike():
+    sequences, rng = sequences_of(log_of([range(5)] * 1000)), np.random.default_rng(0)
+    made = batches(sequences, length=8, tokens=64, rng=rng, cut=True)
+    _, counts = np.unique(np.concatenate([batch.lengths for batch in made]), return_counts=True)
+    assert counts.sum() == 1000
+    assert counts.tolist() == pytest.approx([250] * 4, abs=45)
+
+
+def test_an_epoch_of_cut_windows_has_as_many_steps():
+    rng = np.random.default_rng(0)
+    sequences = sequences_of(log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=2000)]))
+    whole, cut = (
+        len(list(batches(sequences, length=50, tokens=2048, rng=rng, cut=cut))) for cut in (False, True)
+    )
+    assert cut == pytest.approx(whole, rel=0.1)
+
+
 def test_batches_keep_to_the_budget_of_events():
     rng = np.random.default_rng(0)
     log = log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=300)])
@@ -62,10 +86,11 @@ def test_batches_keep_to_the_budget_of_events():
     assert np.mean(sizes) > 200
 
 
-def test_little_of_a_batch_is_padding():
+@pytest.mark.parametrize("cut", [False, True], ids=["whole windows", "cut windows"])
+def test_little_of_a_batch_is_padding(cut):
     rng = np.random.default_rng(0)
     log = log_of([rng.integers(0, 30, size=n) for n in rng.integers(2, 60, size=2000)])
-    made = list(batches(sequences_of(log), length=50, tokens=2048, rng=rng))
+    made = list(batches(sequences_of(log), length=50, tokens=2048, rng=rng, cut=cut))
     padded = sum(batch.items.numel() for batch in made)
     assert sum(len(batch.rows) for batch in made) > 0.85 * padded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +82,26 @@ def test_a_finished_fit_is_only_exported_again(log):
     again = algorithm.fit(log, seed=1, checkpoints=memory, progress=lambda phase, part: phases.append(phase))
     assert phases == ["export"]
     assert again.item_vectors.tobytes() == whole.item_vectors.tobytes()
+
+
+def test_the_minutes_go_on_counting(log, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    class AnEpochAMinute(Memory):
+        def save(self, content):
+            now[0] += 60.0
+            super().save(content)
+
+    memory = AnEpochAMinute(last=2)
+    algorithm = SASRec(**{**SMALL, "patience": 5}, max_minutes=2.5)
+    with pytest.raises(PowerCut):
+        algorithm.fit(log, seed=1, checkpoints=memory)
+    now[0] = 1e6
+    algorithm.fit(log, seed=1, checkpoints=memory)
+    assert len(memory.kept) == 3
+    algorithm.fit(log, seed=1, checkpoints=memory)
+    assert len(memory.kept) == 3
 
 
 def test_a_resumed_fit_can_die_too(log):

@@ -19,6 +19,14 @@ def test_it_drops_the_asked_part_and_scales_up_the_rest(probability):
     assert len(out.unique()) == 2
 
 
+@pytest.mark.parametrize("probability", [0.999, 0.99999])
+def test_something_is_always_left(probability):
+    torch.manual_seed(0)
+    out = Dropout(probability)(torch.ones(1001, 333))
+    assert out.isfinite().all()
+    assert (out == 0).double().mean().item() == pytest.approx(255 / 256, abs=0.001)
+
+
 def test_each_call_drops_others_and_a_seed_repeats_them():
     dropout, x = Dropout(0.5), torch.ones(100)
     torch.manual_seed(0)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from shop_recs.algorithms.sequence.losses import ROWS_AT_ONCE, Candidates, gbce_loss, softmax_loss
+from shop_recs.algorithms.sequence.losses import ROWS_AT_ONCE, Compared, gbce_loss, softmax_loss
 
 pytestmark = pytest.mark.training
 
@@ -21,9 +21,9 @@ def unit(*shape, dtype=torch.float64, seed=0):
     return functional.normalize(vectors, dim=-1).requires_grad_()
 
 
-def candidates_of(vectors, hits, stands_for=None):
+def candidates_of(vectors, targets, stands_for=None):
     ones = torch.ones(len(vectors), dtype=vectors.dtype)
-    return Candidates(vectors, hits, ones if stands_for is None else stands_for)
+    return Compared(vectors, targets, ones if stands_for is None else stands_for)
 
 
 def softmax(queries, positives, candidates, weights=None, dtype=None):
@@ -84,17 +84,17 @@ def test_a_candidate_counts_as_often_as_the_items_it_stands_for():
 
 def test_the_softmax_gradient_is_that_of_finite_differences():
     inputs = (unit(4, 3), unit(4, 2, 3)[:, 0].detach().requires_grad_(), unit(5, 3))
-    hits, weights = torch.tensor([-1, 2, -1, 0]), torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
+    targets, weights = torch.tensor([-1, 2, -1, 0]), torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
     times = torch.tensor([1.0, 2.0, 0.5, 1.0, 3.0], dtype=torch.float64)
     assert torch.autograd.gradcheck(
-        lambda q, p, c: softmax(q, p, Candidates(c, hits, times), weights), inputs
+        lambda q, p, c: softmax(q, p, Compared(c, targets, times), weights), inputs
     )
 
 
 def test_gbce_is_the_published_formula():
     queries, positives, sample = unit(4, 8), unit(4, 8, seed=1), unit(5, 8, seed=2)
     n_items, weights = 21, torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
-    hits = torch.tensor([-1, 2, -1, -1])
+    targets = torch.tensor([-1, 2, -1, -1])
     rate = 5 / 20
     power = rate * (0.75 * (1 - 1 / rate) + 1 / rate)
     wanted = torch.zeros((), dtype=torch.float64)
@@ -102,11 +102,20 @@ def test_gbce_is_the_published_formula():
         own = torch.sigmoid(SCALE * queries[row] @ positives[row] - math.log(n_items))
         loss = -torch.log(own**power)
         for place in range(5):
-            if place != hits[row]:
+            if place != targets[row]:
                 loss -= torch.log(1 - torch.sigmoid(SCALE * queries[row] @ sample[place] - math.log(n_items)))
         wanted = wanted + weights[row] * loss
-    candidates = candidates_of(sample, hits)
+    candidates = candidates_of(sample, targets)
     got = gbce_loss(
         queries, positives, candidates, weights, scale=SCALE, n_items=n_items, dtype=torch.float64
     )
     torch.testing.assert_close(got, wanted)
+
+
+def test_gbce_of_the_only_item_pulls_it_to_its_queries():
+    queries, items = unit(3, 8), unit(1, 8)
+    targets, weights = torch.zeros(3, dtype=torch.int64), torch.ones(3, dtype=torch.float64)
+    candidates = candidates_of(items, targets)
+    got = gbce_loss(queries, items[targets], candidates, weights, scale=SCALE, n_items=1, dtype=torch.float64)
+    torch.testing.assert_close(got, functional.softplus(-SCALE * queries @ items[0]).sum())
+    assert torch.autograd.grad(got, items)[0].isfinite().all()

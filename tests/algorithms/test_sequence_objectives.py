@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +10,7 @@ from shop_recs.algorithms.bert4rec import BERT4Rec
 from shop_recs.algorithms.caser import Caser
 from shop_recs.algorithms.gru4rec import GRU4Rec
 from shop_recs.algorithms.sasrec import SASRec
-from shop_recs.algorithms.sequence.batches import batch_of, sequences_of
+from shop_recs.algorithms.sequence.batches import batch_of, batches, sequences_of
 from shop_recs.algorithms.xlnet4rec import XLNet4Rec
 from tests.algorithms.logs import log_of
 
@@ -106,12 +107,33 @@ def test_an_event_that_is_asked_is_not_seen_by_its_query(recommender, batch):
 
 @torch.no_grad()
 @pytest.mark.parametrize("recommender", MASKED, ids=named)
-def test_a_window_is_cut_anywhere_and_asked_for_what_follows(recommender, batch):
-    objective = objective_of(recommender)
-    asked = [objective(events(), batch, batch.rows + 1)[1].tolist() for _ in range(100)]
+def test_a_window_is_cut_anywhere_and_asked_for_what_follows(recommender):
+    objective, rng = objective_of(recommender), np.random.default_rng(0)
+    log = sequences_of(log_of([range(9), range(9, 13), [13, 14]]))
+    asked = []
+    for _ in range(100):
+        drawn = batches(log, length=LENGTH, tokens=100, rng=rng, cut=objective.cuts_windows)
+        asked.append([row for batch in drawn for row in asked_of(objective, batch)])
     assert all(len(rows) == len(set(rows)) for rows in asked)
     assert {max(row for row in rows if row < 9) for rows in asked} == set(range(1, 9))
     assert {row for rows in asked for row in rows} == set(range(15)) - {13}
+
+
+def asked_of(objective, batch):
+    """Rows that are to be foreseen from a batch of any events."""
+    return objective(torch.randn(*batch.items.shape, D), batch, batch.rows + 1)[1].tolist()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("recommender", MASKED, ids=named)
+def test_the_event_after_a_window_is_always_asked(recommender, batch):
+    objective = objective_of(recommender)
+    assert all({8, 12, 14} <= set(asked_of(objective, batch)) for _ in range(20))
+
+
+@pytest.mark.parametrize("recommender", [*CAUSAL, *MASKED], ids=named)
+def test_only_windows_that_are_asked_as_a_whole_are_cut(recommender):
+    assert objective_of(recommender).cuts_windows == (recommender in MASKED)
 
 
 @torch.no_grad()

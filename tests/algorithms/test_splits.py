@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shop_recs.algorithms.base import FittedVectors, NotEnoughData, TrainingData
+from shop_recs.algorithms.base import SECONDS_PER_DAY, FittedVectors, NotEnoughData, TrainingData
 from shop_recs.algorithms.encoders.fold_in import FoldInEncoder
 from shop_recs.algorithms.splits import Split, leave_one_out, split_by_time
 from tests.algorithms.logs import log_of
@@ -157,3 +157,9 @@ def test_chunks_cover_the_cases_in_order() -> None:
     assert len(chunks) > 1
     assert [case for chunk in chunks for case in range(30)[chunk]] == list(range(30))
     assert np.concatenate([split.targets_of(chunk) for chunk in chunks]).tolist() == list(range(30))
+
+
+def test_a_past_of_very_many_half_lives_overflows_nothing() -> None:
+    log = dataclasses.replace(log_of([[0, 1], [1, 2]]), half_life_days=0.001)
+    earlier = log.select(log.times >= 0, now=log.now - 30 * SECONDS_PER_DAY)
+    assert np.isfinite(earlier.weights).all()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from shop_recs import recommended_for_you, record_view, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, Interaction, Kind, Visitor
+from shop_recs.serving import context
 from shop_recs.tracking import identity
 from shop_recs.tracking.identity import Shopper
 from tests.serving.versions import publish_popularity, publish_vectors
@@ -303,3 +304,11 @@ def test_a_copied_cookie_does_not_tell_what_somebody_bought_or_put_into_the_cart
     visitor.save()
     assert {chairs[0], chairs[1]} <= set(similar_items(chairs[2], request=request_of(visitor)))
     assert {chairs[0], chairs[1]} <= set(recommended_for_you(of_bob))
+
+
+def test_the_lines_of_one_order_are_of_one_age(als, shelves, visitor, request_of):
+    now = timezone.now()
+    for chair in shelves[0]:
+        Interaction.objects.create(visitor=visitor, product=chair, kind=Kind.PURCHASE, occurred_at=now)
+    seen = context.of_shopper(Shopper(visitor.pk, None), using="default")
+    assert len({event.age for event in seen.events}) == 1

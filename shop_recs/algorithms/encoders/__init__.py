@@ -28,6 +28,12 @@ class History:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def last(self, count: int) -> History:
+        """The last `count` of them."""
+        if len(self) <= count:
+            return self
+        return History(self.vectors[-count:], self.kinds[-count:], self.ages[-count:])
+
 
 class Encoder(ABC):
     """Maps a history to a query vector; small, stateless, loadable without torch or implicit."""

@@ -54,6 +54,7 @@ class FoldInEncoder(Encoder):
         self.history_length = history_length
 
     def __call__(self, history: History) -> Floats | None:
+        history = history.last(self.history_length)
         weights = recency_weights(
             history, self.kind_weights, half_life_days=self.half_life_days, step_decay=self.step_decay
         )

@@ -20,7 +20,7 @@ def recency_weights(
     """`(k,)` weight of each interaction by its kind and by how long and how many steps ago it was.
 
     Ages count from the visitor's last interaction, so that who comes back after a year finds the list they
-    left. Interactions at the same time are one step.
+    left. Interactions at the same time are one step, as the lines of an order are.
     """
     if not len(history):
         return np.empty(0, dtype=np.float32)

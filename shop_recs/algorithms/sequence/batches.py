@@ -96,6 +96,7 @@ class Batch:
         gaps: `(B, L)` float32, days; `UNKNOWN_GAP` in the first column.
         lengths: `(B,)` int64, between 1 and L.
         rows: `(T,)` int64, the log's row at each valid position, window by window.
+        covered: how many events of the epoch it stands for: more than it has rows where windows are cut.
     """
 
     items: Tensor
@@ -103,6 +104,7 @@ class Batch:
     gaps: Tensor
     lengths: Tensor
     rows: Rows
+    covered: int
 
     @property
     def valid(self) -> Tensor:
@@ -166,16 +168,29 @@ def windows(sequences: Sequences, *, length: int, rng: np.random.Generator) -> t
     return sequences.starts[users] + begin, end - begin
 
 
-def batches(sequences: Sequences, *, length: int, tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
+def batches(
+    sequences: Sequences, *, length: int, tokens: int, rng: np.random.Generator, cut: bool = False
+) -> Iterator[Batch]:
     """One epoch in random order: batches of at most `tokens` places, each of windows of similar length.
 
     Few different shapes occur: oneDNN compiles its kernels anew for each.
+
+    Args:
+        sequences: the log.
+        length: events of a window at most.
+        tokens: places of a batch.
+        rng: source of everything random.
+        cut: end each window after a random event of it, so that short histories are learned as well.
     """
-    starts, lengths = windows(sequences, length=length, rng=rng)
+    starts, whole = windows(sequences, length=length, rng=rng)
+    lengths = rng.integers(whole) + 1 if cut else whole
+    # An epoch keeps its number of steps: the less is left of the windows, the smaller are its batches.
+    tokens = int(tokens * lengths.sum() // whole.sum())
     groups = list(_groups(_widths(lengths, limit=length), tokens=tokens, rng=rng))
     for number in rng.permutation(len(groups)):
         width, chosen = groups[number]
-        yield batch_of(sequences, starts[chosen], lengths[chosen], width=width)
+        batch = batch_of(sequences, starts[chosen], lengths[chosen], width=width)
+        yield replace(batch, covered=int(whole[chosen].sum()))
 
 
 def _widths(lengths: Rows, *, limit: int) -> Rows:
@@ -214,6 +229,7 @@ def batch_of(sequences: Sequences, starts: Rows, lengths: Rows, *, width: int | 
         gaps=_tensor(gaps),
         lengths=_tensor(lengths),
         rows=rows[valid],
+        covered=int(lengths.sum()),
     )
 
 

@@ -31,6 +31,7 @@ def dumps(trainer: Trainer) -> bytes:
         "epoch": trainer.epoch,
         "steps": trainer.steps,
         "seen": trainer.seen,
+        "seconds": trainer.seconds,
         "best": [trainer.best.epochs, trainer.best.ndcg],
         "random": trainer.rng.bit_generator.state,
     }
@@ -57,6 +58,7 @@ def restore(trainer: Trainer, content: bytes) -> None:
         state.setdefault(int(weight), {})[what] = value
     trainer.optimizer.load_state_dict({**trainer.optimizer.state_dict(), "state": state})
     trainer.epoch, trainer.steps, trainer.seen = (facts[name] for name in ("epoch", "steps", "seen"))
+    trainer.started -= facts.get("seconds", 0.0)
     epochs, ndcg = facts["best"]
     trainer.best = replace(trainer.best, epochs=epochs, ndcg=ndcg)
     trainer.rng.bit_generator.state = facts["random"]

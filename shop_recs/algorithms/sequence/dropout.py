@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Module):
-    """Drops each element with a probability, in steps of 1/256, and scales up what is left."""
+    """Drops each element with a probability, in steps of 1/256 up to 255/256, and scales up what is left."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()
-        self.dropped = round(256 * probability)
+        self.dropped = min(round(256 * probability), 255)
 
     def forward(self, x: Tensor) -> Tensor:
         """`x` with elements dropped; `x` itself outside of training."""

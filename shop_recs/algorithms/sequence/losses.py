@@ -19,25 +19,25 @@ CALIBRATION = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class Compared:
     """Items that every row of a batch is compared with.
 
     Attributes:
         vectors: `(K, d)` unit vectors.
-        hits: `(T,)` int64, which candidate is the row's own target and must not count twice; -1 for none.
+        targets: `(T,)` int64, which candidate is the row's own target and must not count twice; -1 for none.
         stands_for: `(K,)` how many items of the catalogue each speaks for: one over the probability with
             which it was drawn, 1 where all items are candidates.
     """
 
     vectors: Tensor
-    hits: Tensor
+    targets: Tensor
     stands_for: Tensor
 
 
 def softmax_loss(
     queries: Tensor,
     positives: Tensor,
-    candidates: Candidates,
+    candidates: Compared,
     weights: Tensor,
     *,
     scale: float,
@@ -64,7 +64,7 @@ def softmax_loss(
         queries,
         positives,
         candidates.vectors,
-        candidates.hits,
+        candidates.targets,
         candidates.stands_for,
         weights,
         scale,
@@ -76,7 +76,7 @@ def softmax_loss(
 def gbce_loss(
     queries: Tensor,
     positives: Tensor,
-    candidates: Candidates,
+    candidates: Compared,
     weights: Tensor,
     *,
     scale: float,
@@ -90,13 +90,14 @@ def gbce_loss(
     Arguments and result are those of `softmax_loss`, `n_items` is the size of the catalogue; the candidates
     must have been drawn uniformly.
     """
-    rate = min(1.0, len(candidates.vectors) / (n_items - 1))
+    # The only item of a catalogue has no negatives to draw from.
+    rate = min(1.0, len(candidates.vectors) / max(1, n_items - 1))
     power = rate * (CALIBRATION * (1.0 - 1.0 / rate) + 1.0 / rate)
     bias = math.log(n_items)
     own = scale * (queries * positives).sum(dim=1) - bias
     others = (scale * queries).to(dtype) @ candidates.vectors.to(dtype).T
-    hit = torch.nonzero(candidates.hits >= 0).squeeze(1)
-    others = others.to(own.dtype).index_put((hit, candidates.hits[hit]), own.new_tensor(-math.inf))
+    found = torch.nonzero(candidates.targets >= 0).squeeze(1)
+    others = others.to(own.dtype).index_put((found, candidates.targets[found]), own.new_tensor(-math.inf))
     losses = power * functional.softplus(-own) + functional.softplus(others - bias).sum(dim=1)
     return (weights * losses).sum()
 
@@ -108,7 +109,7 @@ class _Softmax(torch.autograd.Function):
         queries: Tensor,
         positives: Tensor,
         candidates: Tensor,
-        hits: Tensor,
+        targets: Tensor,
         stands_for: Tensor,
         weights: Tensor,
         scale: float,
@@ -116,7 +117,8 @@ class _Softmax(torch.autograd.Function):
     ) -> Tensor:
         count, padding = len(queries), -len(queries) % ROWS_STEP
         queries, positives = (functional.pad(x, (0, 0, 0, padding)) for x in (queries, positives))
-        hits, weights = functional.pad(hits, (0, padding), value=-1), functional.pad(weights, (0, padding))
+        targets = functional.pad(targets, (0, padding), value=-1)
+        weights = functional.pad(weights, (0, padding))
         d_queries, d_positives = torch.empty_like(queries), torch.empty_like(positives)
         d_candidates = torch.zeros_like(candidates)
         # Cosines end at 1, so `scale` bounds the logits and the softmax need not search their maximum.
@@ -128,8 +130,8 @@ class _Softmax(torch.autograd.Function):
         for start in range(0, len(queries), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
             others = (scaled[rows] @ narrow.T).exp_()
-            hit = torch.nonzero(hits[rows] >= 0).squeeze(1)
-            others[hit, hits[rows][hit]] = 0.0
+            found = torch.nonzero(targets[rows] >= 0).squeeze(1)
+            others[found, targets[rows][found]] = 0.0
             pulls = (others @ weighted).to(queries.dtype)
             partition = pulls[:, -1] + own[rows]
             total += (weights[rows] * (partition.log() - log_own[rows])).sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,14 @@ from shop_recs.algorithms.sequence.batches import Batch, Rows
 
 
 class Objective(nn.Module, ABC):
-    """A network between embedded events and states, from which an event is foreseen."""
+    """A network between embedded events and states, from which an event is foreseen.
+
+    Attributes:
+        cuts_windows: it learns from windows that end after a random event of them. What sees a whole window
+            at once would learn nothing of short histories otherwise.
+    """
+
+    cuts_windows: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, x: Tensor, batch: Batch, following: Rows) -> tuple[Tensor, Rows]:

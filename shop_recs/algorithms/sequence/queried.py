@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ class QueriedPlaces(Objective):
     Events are looked at, queries are not: they could only tell that something is asked. As in `NextEvent` the
     sum of what is seen counts too, without which such models need several times the epochs.
     """
+
+    cuts_windows: ClassVar[bool] = True
 
     def __init__(self, network: Transformer, *, dimensions: int) -> None:
         super().__init__()
@@ -57,14 +59,6 @@ class QueriedPlaces(Objective):
         end = torch.arange(x.shape[1] + 1, device=x.device) == lengths[:, None]
         longer = torch.cat([x, self.query.expand(x.shape[0], 1, -1)], dim=1)
         return torch.where(end[..., None], self.query, longer), end
-
-
-def cut_short(batch: Batch, following: Rows) -> tuple[Batch, Rows]:
-    """The windows cut after a random event each, so that short histories are learned as well."""
-    drawn = 1 + (torch.rand(len(batch.lengths), device=batch.lengths.device) * batch.lengths).long()
-    shorter = replace(batch, lengths=drawn.minimum(batch.lengths))
-    kept = shorter.valid[batch.valid].cpu().numpy()
-    return replace(shorter, rows=batch.rows[kept]), following[kept]
 
 
 def rows_with_query(batch: Batch, following: Rows) -> Rows:

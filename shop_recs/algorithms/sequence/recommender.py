@@ -68,14 +68,11 @@ class SequenceRecommender(SequenceOptions, Recommender):
         The result is the same bit for bit on one machine with one number of threads.
 
         Raises:
-            NotEnoughData: fewer than `MINIMUM_EVENTS` interactions have a later one of the same shopper.
+            NotEnoughData: fewer than `MINIMUM_EVENTS` interactions have a later one of the same shopper, or
+                are left so when the sample is held back.
         """
         sequences = sequences_of(data, other_kinds=self.other_kinds)
-        if len(sequences) < MINIMUM_EVENTS:
-            raise NotEnoughData(
-                f"not enough data: have {len(sequences)} interactions that have a later one of the same "
-                f"shopper, need {MINIMUM_EVENTS}"
-            )
+        _require_enough(sequences)
         # Forked, so that a fit does not disturb its caller's random numbers.
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(seed)
@@ -98,6 +95,7 @@ class SequenceRecommender(SequenceOptions, Recommender):
             epochs, rate = math.ceil(RESUMED_PART * full_epochs), RESUMED_RATE * rate
         else:
             sequences, held_out = hold_out(sequences, rng=rng)
+            _require_enough(sequences, least=1, beside=" and are not held back to judge by")
         options = replace(self, learning_rate=rate)
         trainer = Trainer(
             model, sequences, options=options, length=length, epochs=epochs, rng=rng, progress=progress
@@ -127,6 +125,15 @@ class SequenceRecommender(SequenceOptions, Recommender):
             dimensions=self.dimensions,
             dropout=dropout,
             codes=codes,
+        )
+
+
+def _require_enough(sequences: Sequences, *, least: int = MINIMUM_EVENTS, beside: str = "") -> None:
+    """Refuse what is too little to learn from, `beside` saying what else was asked of an interaction."""
+    if len(sequences) < least:
+        raise NotEnoughData(
+            f"not enough data: have {len(sequences)} interactions that have a later one of the same "
+            f"shopper{beside}, need {least}"
         )
 
 

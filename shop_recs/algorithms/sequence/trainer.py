@@ -19,7 +19,7 @@ from shop_recs.algorithms.sequence.batches import Batch, Sequences, batches
 from shop_recs.algorithms.sequence.candidates import Sampler
 from shop_recs.algorithms.sequence.checkpoints import dumps, restore
 from shop_recs.algorithms.sequence.device import device_for, precision_for
-from shop_recs.algorithms.sequence.losses import Candidates, gbce_loss, softmax_loss
+from shop_recs.algorithms.sequence.losses import Compared, gbce_loss, softmax_loss
 from shop_recs.algorithms.sequence.model import SequenceModel
 from shop_recs.algorithms.sequence.options import SequenceOptions
 from shop_recs.algorithms.sequence.validation import HeldOut, ndcg
@@ -81,6 +81,7 @@ class Trainer:
         self.sampler = self._sampler()
         self.optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.98), fused=True)
         self.steps = self.seen = self.epoch = 0
+        self.started = time.monotonic()
         self.best, self.weights = Outcome(0), self.averaged.state_dict()
         self.targets = len(sequences)
         self.tokens = min(options.batch_tokens, max(SMALLEST_BATCH, self.targets // STEPS_PER_EPOCH))
@@ -90,17 +91,23 @@ class Trainer:
 
         Without held-back events all epochs are run and the last weights kept. What a checkpoint holds is not
         learned again; the result is the same.
+
+        Raises:
+            ValueError: the network diverged before it had ended an epoch.
         """
-        started = time.monotonic()
+        self.started = time.monotonic()
         if checkpoints is not None and (content := checkpoints.load()) is not None:
             restore(self, content)
-        while self.epoch < self.epochs and self.epoch - self.best.epochs < self.options.patience:
+        while not self._over():
             self._epoch()
             self._judge(held_out)
             if checkpoints is not None:
                 checkpoints.save(partial(dumps, self))
-            if self._minutes_over(started):
-                break
+        if not self.best.epochs:
+            raise ValueError(
+                f"the training diverged: no weights are finite; try a lower learning_rate than "
+                f"{self.options.learning_rate!r}"
+            )
         self.model.load_state_dict(self.weights)
         self.model.to("cpu")
         return self.best
@@ -110,16 +117,36 @@ class Trainer:
         self.epoch += 1
         score = None if held_out is None else ndcg(self.averaged, held_out, length=self.length)
         logger.info("epoch %d of %d: validation NDCG@10 %s", self.epoch, self.epochs, score)
-        # Of two that foresee alike, the later has seen more at a lower rate.
-        if score is None or self.best.ndcg is None or score >= self.best.ndcg:
+        if self._better(score):
             self.best, self.weights = Outcome(self.epoch, score), copy.deepcopy(self.averaged.state_dict())
+
+    def _better(self, score: float | None) -> bool:
+        """Whether no weights so far foresee better than the averaged ones, which may have diverged."""
+        if not all(weight.isfinite().all() for weight in self.averaged.parameters()):
+            return False
+        if score is None:
+            return True
+        # Of two that foresee alike, the later has seen more at a lower rate.
+        return math.isfinite(score) and (self.best.ndcg is None or score >= self.best.ndcg)
+
+    def _over(self) -> bool:
+        """Whether there have been enough epochs, with none better lately, or enough minutes."""
+        limit = self.options.max_minutes
+        late = limit is not None and self.epoch > 0 and self.seconds > 60.0 * limit
+        return late or self.epoch >= self.epochs or self.epoch - self.best.epochs >= self.options.patience
 
     def _epoch(self) -> None:
         self.model.train()
-        for batch in batches(self.sequences, length=self.length, tokens=self.tokens, rng=self.rng):
+        cut = self.model.objective.cuts_windows
+        for batch in batches(self.sequences, length=self.length, tokens=self.tokens, rng=self.rng, cut=cut):
             self._step(batch.to(self.device))
             if self.steps % PROGRESS_EVERY == 0:
                 self.progress("fit", self.done)
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken, what is behind a checkpoint included."""
+        return time.monotonic() - self.started
 
     @property
     def done(self) -> float:
@@ -128,7 +155,7 @@ class Trainer:
 
     def _step(self, batch: Batch) -> None:
         self.steps += 1
-        self.seen += len(batch.rows)
+        self.seen += batch.covered
         self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
         self.optimizer.zero_grad()
         torch.autograd.backward(self._loss(batch))
@@ -170,12 +197,12 @@ class Trainer:
         counts = np.bincount(self.sequences.items, minlength=n_items)
         return Sampler(counts, size=size, power=0.0 if self.loss == "gbce" else POPULARITY_POWER)
 
-    def _compared(self, targets: Tensor) -> tuple[Tensor, Candidates]:
+    def _compared(self, targets: Tensor) -> tuple[Tensor, Compared]:
         """`(T, d)` vectors of the targets, and the candidates that they compete with."""
         n_items = self.model.n_items
         if self.sampler is None:
             table = self.model.table()
-            everything = Candidates(table, targets, torch.ones(n_items, device=self.device))
+            everything = Compared(table, targets, torch.ones(n_items, device=self.device))
             return functional.embedding(targets, table), everything
         items, stands_for = (torch.from_numpy(x).to(self.device) for x in self.sampler.draw(self.rng))
         places = torch.full((n_items,), -1, device=self.device)
@@ -183,8 +210,4 @@ class Trainer:
         # One look into the item table, since each has a gradient as large as the table.
         vectors = self.model.vectors(torch.cat([targets, items]))
         positives, drawn = vectors[: len(targets)], vectors[len(targets) :]
-        return positives, Candidates(drawn, places[targets], stands_for)
-
-    def _minutes_over(self, started: float) -> bool:
-        limit = self.options.max_minutes
-        return limit is not None and time.monotonic() - started > 60.0 * limit
+        return positives, Compared(drawn, places[targets], stands_for)

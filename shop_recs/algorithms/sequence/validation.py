@@ -12,6 +12,8 @@ from shop_recs.algorithms.sequence.batches import Batch, Rows, Sequences, batch_
 from shop_recs.algorithms.sequence.model import SequenceModel
 
 USERS_AT_ONCE = 128
+UNRANKED = torch.iinfo(torch.int64).max
+"""The rank of a target whose score is not a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def _last_moments(sequences: Sequences) -> tuple[Rows, Rows]:
 def ndcg(model: SequenceModel, held_out: HeldOut, *, length: int, k: int = 10) -> float:
     """NDCG@k of the held-back events among all items, an event counting as much as its kind.
 
-    An item new to the shopper competes with those new to them, a repeated one with all; ties are lost.
+    An item new to the shopper competes with those new to them, a repeated one with all; ties are lost, and
+    so are scores that are not numbers.
     """
     model.eval()
     table, log = model.table(), held_out.log
@@ -109,4 +112,6 @@ def _ranks(scores: Tensor, targets: Tensor, seen: tuple[Tensor, Tensor]) -> Tens
     repeated[row[item == targets[row]]] = True
     hidden = ~repeated[row]
     scores[row[hidden], item[hidden]] = -torch.inf
-    return (scores >= own).sum(dim=1) - 1
+    # Not `scores >= own`, by which the NaN of a network that diverged would be ahead of nobody.
+    ranks = (~(scores < own)).sum(dim=1) - 1
+    return ranks.masked_fill(own.isnan().squeeze(1), UNRANKED)
