@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
+from psycopg import sql
 
 from shop_recs.conf import settings
 from shop_recs.models import Interaction, ItemNeighbour, Kind, ModelVersion, Visitor
@@ -38,7 +39,8 @@ WITH line AS (
     FROM {interaction} AS event JOIN {visitor} AS visitor ON visitor.id = event.visitor_id
     WHERE event.kind = %(purchase)s AND event.occurred_at > now() - %(days)s * interval '1 day'
 ), basket AS MATERIALIZED (
-    SELECT product_id, basket, shopper FROM (SELECT *, count(*) OVER (PARTITION BY basket) AS size FROM line) AS sized
+    SELECT product_id, basket, shopper
+    FROM (SELECT *, count(*) OVER (PARTITION BY basket) AS size FROM line) AS sized
     WHERE size <= %(largest)s
 ), product AS MATERIALIZED (
     SELECT product_id, count(DISTINCT basket)::float8 AS baskets, count(DISTINCT shopper) AS shoppers
@@ -115,8 +117,8 @@ def _parameters(version_id: int) -> dict[str, Any]:
 
 def _count(version: ModelVersion) -> None:
     """Write on the version how much it holds."""
-    table = partitions.table_of(ItemNeighbour, version.pk)
+    table = sql.Identifier(partitions.table_of(ItemNeighbour, version.pk))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT count(*), count(DISTINCT product_id) FROM {table}")
+        cursor.execute(sql.SQL("SELECT count(*), count(DISTINCT product_id) FROM {}").format(table))
         version.pair_count, version.item_count = cursor.fetchone()
     version.save(update_fields=["pair_count", "item_count"])

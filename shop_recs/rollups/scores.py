@@ -1,4 +1,4 @@
-"""Popularity and trends of products, in the whole shop and in each segment; and when they are bought again."""
+"""Popularity and trends of products, in the shop and in its segments; and when they are bought again."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ WITH seen AS (
            max(event.occurred_at) AS latest,
            bool_or(event.occurred_at > now() - %(window)s * interval '1 day') AS lately,
            bool_or(event.occurred_at <= now() - %(window)s * interval '1 day'
-                   AND event.occurred_at > now() - %(window)s * interval '1 day' * (1 + %(baseline)s)) AS before
+                   AND event.occurred_at > now() - %(longest)s * interval '1 day') AS before
     FROM {interaction} AS event JOIN {visitor} AS visitor ON visitor.id = event.visitor_id
     WHERE event.occurred_at > now() - %(days)s * interval '1 day' AND event.occurred_at <= now()
     GROUP BY event.product_id, visitor.segment, event.kind, shopper
 ), weighed AS (
-    SELECT seen.*, kind_weight.weight,
-           kind_weight.weight * power(0.5, extract(epoch FROM now() - latest) / 86400 / %(half_life)s) AS fresh
-    FROM seen JOIN unnest(%(kinds)s::smallint[], %(weights)s::float8[]) AS kind_weight(kind, weight) USING (kind)
-    WHERE kind_weight.weight > 0
+    SELECT seen.*, weight,
+           weight * power(0.5, extract(epoch FROM now() - latest) / 86400 / %(half_life)s) AS fresh
+    FROM seen JOIN unnest(%(kinds)s::smallint[], %(weights)s::float8[]) AS of_kind(kind, weight) USING (kind)
+    WHERE weight > 0
 ), summed AS (
     SELECT product_id, coalesce(segment, '') AS segment, GROUPING(segment) AS whole, sum(fresh) AS popular,
            coalesce(sum(weight) FILTER (WHERE lately), 0) AS lately,
@@ -66,8 +66,8 @@ WITH bought AS (
     WHERE event.kind = %(purchase)s AND event.occurred_at <= now()
 ), gaps AS (
     SELECT product_id, shopper,
-           extract(epoch FROM day - lag(day) OVER (PARTITION BY product_id, shopper ORDER BY day)) / 86400 AS days
-    FROM bought
+           extract(epoch FROM day - lag(day) OVER one) / 86400 AS days
+    FROM bought WINDOW one AS (PARTITION BY product_id, shopper ORDER BY day)
 ), kept AS (
     INSERT INTO {interval} AS known (product_id, days, buyers)
     SELECT product_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY days), count(DISTINCT shopper)
@@ -95,6 +95,7 @@ def roll_up_scores() -> None:
         ItemScore,
         window=settings.TRENDING_DAYS,
         baseline=BASELINE,
+        longest=settings.TRENDING_DAYS * (1 + BASELINE),
         days=max(settings.POPULAR_DAYS, settings.TRENDING_DAYS * (1 + BASELINE)),
         half_life=max(settings.POPULAR_DAYS / 2, 1),
         kinds=[kind.value for kind in weights],

@@ -1,4 +1,4 @@
-"""Blends what several rungs rank: by their ranks, since their scores do not compare; and spreads a list out."""
+"""Blends what several rungs rank, by their ranks, since their scores do not compare; spreads a list out."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def diversified(rows: Sequence[Row], *, diversity: float, limit: int) -> list[Ro
     """The rows by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998), `limit` of them.
 
     Each place goes to the row that is best by `(1 - diversity)` times relevance less `diversity` times its
-    likeness to the row most like it that stands above. Relevance falls from 1 to 0 along `rows`; likeness is the
-    cosine of the vectors, 0 without.
+    likeness to the row most like it that stands above. Relevance falls from 1 to 0 along `rows`; likeness is
+    the cosine of the vectors, 0 without.
     """
     if diversity <= 0 or len(rows) < 3:
         return list(rows[:limit])

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core import signing
 from django.core.exceptions import FieldError
-from django.db.models import Case, DateField, IntegerField, Manager, Q, QuerySet, Value, When
+from django.db.models import DateField, Manager, Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -33,6 +33,9 @@ MOST_PAGED = 200
 DEPTH = 4
 """Candidates of each retriever per place of a list that is blended or spread out."""
 
+NEWEST_WITHOUT_DATES = 100
+"""So many products are new arrivals where a product does not say since when it is there."""
+
 SALT = "shop_recs.next"
 
 
@@ -51,7 +54,7 @@ class Ask:
 
     slug: str
     seeds: Iterable[Any] = ()
-    products: QuerySet[Any] | Manager[Any] | None = None
+    products: Any = None  # a manager would read as a descriptor here
     limit: int | None = None
     exclude: Iterable[Any] = ()
     after: str | None = None
@@ -83,7 +86,7 @@ def recommend(
         UnknownPlacement: there is none of that name.
         TypeError, ValueError: as `recommended_for_you`; `after` is no continuation of this placement.
     """
-    seeds = [seeds] if isinstance(seeds, rules.Model) else list(seeds)
+    seeds = [seeds] if isinstance(seeds, Model) else list(seeds)
     ask = Ask(slug, seeds, products=products, limit=limit, exclude=exclude, after=after)
     return recommend_page([ask], request)[0]
 
@@ -339,7 +342,7 @@ def _continued(slug: str, after: str | None) -> list[Any]:
         of, keys = None, []
     if of != slug:
         raise ValueError(f"{after!r:.40} continues no list of {slug!r}; take `next` of its page before")
-    return keys
+    return list(keys)
 
 
 def _filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
@@ -360,20 +363,19 @@ def _filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
         named: QuerySet[Any] = getattr(products, rule)()
     except (FieldError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(
-            f"The filter of the placement {placement.slug!r} is {rule!r}, which cannot filter products: {error}"
+            f"The filter of placement {placement.slug!r} is {rule!r}, which cannot filter products: {error}"
         ) from error
     return named
 
 
 def _arrived(products: QuerySet[Any], days: int) -> QuerySet[Any]:
     """The products of the last days; where they have no date, the hundred newest."""
-    newest = retrieve.newest_first(products.model)
-    field = products.model._meta.get_field(newest.expression.name) if newest.expression.name != "pk" else None
-    if isinstance(field, DateField):
-        since = timezone.now() - timedelta(days=days)
-        return products.filter(**{f"{field.name}__gte": since})
-    keys = products.model._base_manager.using(products.db).order_by(newest).values("pk")[:100]
-    return products.filter(pk__in=keys)
+    name = retrieve.latest_field(products.model)
+    if name and isinstance(products.model._meta.get_field(name), DateField):
+        return products.filter(**{f"{name}__gte": timezone.now() - timedelta(days=days)})
+    newest = products.model._base_manager.using(products.db)
+    newest = newest.order_by(retrieve.newest_first(products.model)).values("pk")[:NEWEST_WITHOUT_DATES]
+    return products.filter(pk__in=newest)
 
 
 def _unknown(slug: str, known: Sequence[str]) -> str:

@@ -70,6 +70,7 @@ class Score(Func):
         if isinstance(rung, NeighbourRung):
             distance, parameters = looked_up(rung, compiler.compile(by_key), connection)
             return f"-({distance} ->> 0)::float8", parameters
+        assert isinstance(rung, VectorRung)  # the ladder has no other
         vector, parameters = compiler.compile(by_vector)
         measured = f"1 - ({vector} <=> %s)" if rung.by_angle else f"-({vector} <#> %s)"
         return f"({measured})", (*parameters, Vector(rung.query).to_text())

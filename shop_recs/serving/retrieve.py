@@ -106,11 +106,17 @@ def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
 
 def newest_first(model: type[Model]) -> OrderBy:
     """By `Meta.get_latest_by`, else by the time of creation, else by key."""
+    name = latest_field(model)
+    return F(name).desc(nulls_last=True) if name else F("pk").desc()
+
+
+def latest_field(model: type[Model]) -> str | None:
+    """The field that says which product is newer, where there is one."""
     latest = model._meta.get_latest_by or _creation_field(model)
     if latest is None:
-        return F("pk").desc()
+        return None
     first = latest if isinstance(latest, str) else latest[0]
-    return F(first.removeprefix("-")).desc(nulls_last=True)
+    return first.removeprefix("-")
 
 
 def _creation_field(model: type[Model]) -> str | None:
