@@ -83,7 +83,7 @@ def _publish_stored(lease: Lease, *, refusal: str, beside: ModelVersion | None) 
     with transaction.atomic(durable=True):
         version = ModelVersion.objects.get(pk=lease.version_id)
         active = ActiveModel.objects.filter(algorithm=version.algorithm).select_for_update().first()
-        served_before = active and active.version_id
+        served_before = active.version_id if active else None
         if not refusal and served_before != (beside and beside.pk):
             now = f"{active.algorithm} {active.version_id}" if active else "nothing"
             refusal = f"It was compared with {beside or 'nothing'}, but by now {now} is served."

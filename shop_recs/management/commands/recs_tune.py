@@ -104,8 +104,8 @@ def _pasted(name: str, options: Mapping[str, Any]) -> str:
     """The settings that make the options those in force."""
     lines = [f'            "{option}": {value!r},' for option, value in options.items()]
     # Of an algorithm that is the shop's own, the settings must say again what it is.
-    ours = name in Defaults.ALGORITHMS
-    backend = "" if ours else f'"BACKEND": "{settings.ALGORITHMS[name]["BACKEND"]}", '
+    entry = {} if name in Defaults.ALGORITHMS else settings.ALGORITHMS[name] or {}
+    backend = f'"BACKEND": "{entry["BACKEND"]}", ' if entry else ""
     before = [
         "SHOP_RECS = {",
         "    # …",
