@@ -25,7 +25,7 @@ AppConfigs = Sequence[AppConfig] | None
 OWN_KEYS = ("GATE", "INTERACTION_WEIGHTS", "PRODUCT_FIELDS", "THROTTLE_RATES")
 """Settings that are dictionaries with keys of ours; in the others the shop chooses the keys."""
 
-FUNCTIONS = ("AVAILABLE", "CART", "CONSENT", "IS_BOT")
+FUNCTIONS = ("AVAILABLE", "CART", "CONSENT", "IS_BOT", "SEGMENT")
 """Settings that may be the dotted path of a function."""
 
 RATE = re.compile(r"[1-9]\d*/[smhd][a-z]*")

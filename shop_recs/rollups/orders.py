@@ -37,7 +37,8 @@ INSERT INTO {table} (version_id, product_id, neighbour_id, score, support)
 WITH line AS (
     SELECT DISTINCT event.product_id, {basket} AS basket, {shopper} AS shopper
     FROM {interaction} AS event JOIN {visitor} AS visitor ON visitor.id = event.visitor_id
-    WHERE event.kind = %(purchase)s AND event.occurred_at > now() - %(days)s * interval '1 day'
+    WHERE event.kind = %(purchase)s
+    AND event.occurred_at > statement_timestamp() - %(days)s * interval '1 day'
 ), basket AS MATERIALIZED (
     SELECT product_id, basket, shopper
     FROM (SELECT *, count(*) OVER (PARTITION BY basket) AS size FROM line) AS sized

@@ -23,15 +23,18 @@ WITH seen AS (
     SELECT event.product_id, visitor.segment, event.kind,
            coalesce(visitor.user_id::text, visitor.id::text) AS shopper,
            max(event.occurred_at) AS latest,
-           bool_or(event.occurred_at > now() - %(window)s * interval '1 day') AS lately,
-           bool_or(event.occurred_at <= now() - %(window)s * interval '1 day'
-                   AND event.occurred_at > now() - %(longest)s * interval '1 day') AS before
+           bool_or(event.occurred_at > statement_timestamp() - %(window)s * interval '1 day') AS lately,
+           bool_or(event.occurred_at <= statement_timestamp() - %(window)s * interval '1 day'
+                   AND event.occurred_at > statement_timestamp() - %(longest)s * interval '1 day') AS before
     FROM {interaction} AS event JOIN {visitor} AS visitor ON visitor.id = event.visitor_id
-    WHERE event.occurred_at > now() - %(days)s * interval '1 day' AND event.occurred_at <= now()
+    WHERE event.occurred_at > statement_timestamp() - %(days)s * interval '1 day'
+    AND event.occurred_at <= statement_timestamp()
     GROUP BY event.product_id, visitor.segment, event.kind, shopper
 ), weighed AS (
     SELECT seen.*, weight,
-           weight * power(0.5, extract(epoch FROM now() - latest) / 86400 / %(half_life)s) AS fresh
+           weight * power(
+               0.5, extract(epoch FROM statement_timestamp() - latest) / 86400 / %(half_life)s
+           ) AS fresh
     FROM seen JOIN unnest(%(kinds)s::smallint[], %(weights)s::float8[]) AS of_kind(kind, weight) USING (kind)
     WHERE weight > 0
 ), summed AS (
@@ -63,7 +66,7 @@ WITH bought AS (
     SELECT DISTINCT event.product_id, coalesce(visitor.user_id::text, visitor.id::text) AS shopper,
            date_trunc('day', event.occurred_at) AS day
     FROM {interaction} AS event JOIN {visitor} AS visitor ON visitor.id = event.visitor_id
-    WHERE event.kind = %(purchase)s AND event.occurred_at <= now()
+    WHERE event.kind = %(purchase)s AND event.occurred_at <= statement_timestamp()
 ), gaps AS (
     SELECT product_id, shopper,
            extract(epoch FROM day - lag(day) OVER one) / 86400 AS days

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
@@ -60,6 +60,7 @@ class Recommendation:
         source: the algorithm that ranked it, or `"newest"`.
         reason: lazily translated words for the shopper; empty where only deleted products are behind it.
         reason_product: the product that the reason names, or None.
+        parts: how much each source added to the score, where several were blended.
     """
 
     rank: int
@@ -67,6 +68,7 @@ class Recommendation:
     source: str
     reason: Promise | str
     reason_product: Any = None
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 class Recommendations(list[Any]):
@@ -92,16 +94,19 @@ class Recommendations(list[Any]):
         self.version = rows[0].rung.version_id if rows and rows[0].rung else None
         for rank, (row, (reason, product)) in enumerate(zip(rows, reasons, strict=True), start=1):
             row.product.recommendation = Recommendation(
-                rank, row.measured.score, _source(row), reason, product
+                rank, row.measured.score, _source(row), reason, product, row.parts
             )
 
 
 def explained(
     rows: Sequence[Row], context: Context, *, similar_to: Mapping[Any, Any] | None = None
 ) -> Recommendations:
-    """The list of these rows; with `similar_to`, the seeds by key, its reasons speak of likeness."""
+    """The list of these rows; with `similar_to`, its reasons speak of likeness to where it starts from.
+
+    These products are given by key, as far as the caller has them loaded.
+    """
     # Several products of a list have the same reason, so each event's product is made once.
-    because = cache(_because) if similar_to is None else partial(_alike, seeds=similar_to)
+    because = cache(_because if similar_to is None else partial(_alike, loaded=similar_to))
     return Recommendations(rows, [_reason(row, context, because) for row in rows])
 
 
@@ -141,18 +146,24 @@ def _nearest(vector: Floats, version: VectorVersion, context: Context) -> Event 
     return next((event for event in events if event.title is not None), None)
 
 
-def _alike(event: Event, source: str, *, seeds: Mapping[Any, Any]) -> Reason:
-    seed = seeds[event.product]
-    return format_lazy(ALIKE.get(source, _("similar to {title}")), title=_title_of(seed)), seed
+def _alike(event: Event, source: str, *, loaded: Mapping[Any, Any]) -> Reason:
+    """What the product has to do with one that the list starts from."""
+    return _naming(ALIKE.get(source, _("similar to {title}")), event, loaded.get(event.product))
 
 
 def _because(event: Event, source: str) -> Reason:
-    """What the shopper did, with a product that has its key and title; the rest is loaded when asked for."""
+    """What the shopper did."""
+    return _naming(BECAUSE[Kind(event.kind)], event)
+
+
+def _naming(words: Promise, event: Event, product: Any = None) -> Reason:
+    """The words with the title of the event's product; what is not loaded of it is when it is asked for."""
+    if product is not None:
+        return format_lazy(words, title=_title_of(product)), product
     model = get_product_model()
     fields = {model._meta.pk.attname: event.product}
     if event.title:
         fields[str(settings.PRODUCT_FIELDS["title"])] = event.title
     loaded = [field.attname for field in model._meta.concrete_fields if field.attname in fields]
     product = model.from_db(None, loaded, [fields[name] for name in loaded])
-    title = event.title or _title_of(product)
-    return format_lazy(BECAUSE[Kind(event.kind)], title=title), product
+    return format_lazy(words, title=event.title or _title_of(product)), product

@@ -26,6 +26,7 @@ from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, USUAL, About, Usual
 from shop_recs.serving.retrieve import Row
 from shop_recs.serving.rungs import Measured, Rung, ScoreRung
 from shop_recs.tracking.identity import Shopper, shopper_of
+from shop_recs.tracking.log import segment_of
 
 MOST_PAGED = 200
 """Products that a list goes on to give, page by page."""
@@ -126,7 +127,7 @@ class Page:
 
     @cached_property
     def segment(self) -> str:
-        return import_string(settings.SEGMENT)(self.request) if settings.SEGMENT else ""
+        return segment_of(self.request)
 
     @cached_property
     def of_shopper(self) -> Context:
@@ -308,12 +309,16 @@ class _List:
         elif name == POPULAR:
             yield ScoreRung(POPULAR, self.page.segment)
 
+    def _loaded_seeds(self) -> dict[Any, Any] | None:
+        """The seeds that the caller gave as products; None where the list starts from the shopper."""
+        return _by_key(self.ask.seeds) if self.usual.about is About.SEEDS else None
+
     def _answer(self, rows: list[Row]) -> Recommendations:
         heading = str(self.placement.heading or self.usual.heading)
         if "{title}" in heading:
             viewed = self.page.of_shopper.last_viewed().events
             heading = heading.format(title=viewed[0].title if viewed else "")
-        recommendations = explained(rows, self.seen, similar_to=None)
+        recommendations = explained(rows, self.seen, similar_to=self._loaded_seeds())
         recommendations.placement = self.placement.slug
         recommendations.heading = heading
         if rows and len(rows) == self.limit:
@@ -322,6 +327,11 @@ class _List:
                 [self.placement.slug, *map(str, given)], salt=SALT, compress=True
             )
         return recommendations
+
+
+def _by_key(products: Iterable[Any]) -> dict[Any, Any]:
+    """The products among products and keys."""
+    return {product.pk: product for product in products if isinstance(product, Model)}
 
 
 def _keys(products: Iterable[Any]) -> list[Any]:
