@@ -156,7 +156,7 @@ def _because(event: Event, source: str) -> Reason:
     return _naming(BECAUSE[Kind(event.kind)], event)
 
 
-def _naming(words: Promise, event: Event, product: Any = None) -> Reason:
+def _naming(words: Any, event: Event, product: Any = None) -> Reason:
     """The words with the title of the event's product; what is not loaded of it is when it is asked for."""
     if product is not None:
         return format_lazy(words, title=_title_of(product)), product

@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving.context import NOBODY
+from shop_recs.serving.lookup import ListedPosition
 from shop_recs.tracking.identity import Shopper
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
@@ -84,6 +85,11 @@ def available() -> QuerySet[Any]:
         filtered: QuerySet[Any] = import_string(rule)(products)
         return filtered
     return products.filter(**rule)
+
+
+def in_order(keys: Sequence[Any]) -> QuerySet[Any]:
+    """The available products with these keys, in this order."""
+    return available().filter(pk__in=keys).order_by(ListedPosition(keys))
 
 
 def candidates(products: QuerySet[Any] | Manager[Any] | None) -> QuerySet[Any]:
