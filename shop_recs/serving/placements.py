@@ -238,7 +238,7 @@ class _List:
 
     def _candidates(self) -> QuerySet[Any]:
         """The products that may be in the list."""
-        products = _filtered(rules.candidates(self.ask.products), self.placement)
+        products = filtered(rules.candidates(self.ask.products), self.placement)
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
             products = _arrived(products, self.placement.days or self.usual.days)
         exclude = self.usual.exclude if self.placement.exclude is None else set(self.placement.exclude)
@@ -355,7 +355,7 @@ def _continued(slug: str, after: str | None) -> list[Any]:
     return list(keys)
 
 
-def _filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
+def filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
     """The products that the placement's filter lets pass.
 
     Raises:
@@ -368,8 +368,8 @@ def _filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
         if isinstance(rule, Mapping):
             return products.filter(**rule)
         if "." in rule:
-            filtered: QuerySet[Any] = import_string(rule)(products)
-            return filtered
+            chosen: QuerySet[Any] = import_string(rule)(products)
+            return chosen
         named: QuerySet[Any] = getattr(products, rule)()
     except (FieldError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(

@@ -109,8 +109,8 @@ def recommendations(parser: Parser, token: Token) -> ListNode:
 
     Usage::
 
-        {% recommendations "home" [seeds=product] [limit=…] [products=…] [exclude=…] [heading=…] [template=…] %}
-        {% recommendations "home" [seeds=product] [limit=…] [products=…] [exclude=…] as list %}
+        {% recommendations "home" [seeds=…] [limit=…] [products=…] [exclude=…] [heading=…] [template=…] %}
+        {% recommendations "home" [seeds=…] [limit=…] [products=…] [exclude=…] as list %}
 
     Templates: the one named, or else `shop_recs/<slug>.html`, or else `shop_recs/widget.html`.
     """
