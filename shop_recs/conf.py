@@ -127,6 +127,39 @@ class Defaults:
     """Of the algorithms that know the shopper, try first whichever foretold new products best (NDCG@10,
     discovery) when its active version was trained, whatever the order of `LADDER`."""
 
+    HOLDOUT: float = 0.1
+    """Share of the interactions, the last in time, that a training evaluates on before it learns from all."""
+
+    GATE: dict[str, float | None] = {
+        "WORSE_BY": 0.05,
+        "WORSE_THAN_POPULAR_BY": 0.0,
+        "COVERAGE": 0.5,
+        "INTERACTIONS": 0.5,
+        "ONE_VISITOR": 0.5,
+        "ONE_PRODUCT": 0.5,
+        "FEATURES": 0.5,
+    }
+    """What keeps a trained version from being published; None lifts a rule. `WORSE_BY`: share of NDCG@10 by
+    which it may foretell worse than the active version, beyond noise. `WORSE_THAN_POPULAR_BY`: share by which
+    it may foretell worse than popularity; at 0 it must be better. `COVERAGE`: share of the products in the
+    active version's lists that its lists must show. `INTERACTIONS`: share of the active version's
+    interactions that it must have learnt from. `ONE_VISITOR`, `ONE_PRODUCT`: share of the interactions that
+    one may make. `FEATURES`: share of the products that had a value of an item feature for the active version
+    which must still have one."""
+
+    FULL_TRAINING_EVERY: int = 7
+    """Every so many-th training of an algorithm starts afresh; those between start from what the active
+    version learned. 1: all start afresh."""
+
+    SEED: int = 0
+    """Seed of every training."""
+
+    TRAINING_THREADS: int = 1
+    """Threads that a training may use for linear algebra; one leaves serving undisturbed."""
+
+    LEASE_SECONDS: int = 120
+    """Seconds without a heartbeat after which a training counts as dead."""
+
     PLACEMENTS: dict[str, dict[str, Any] | None] = {
         "recommended-for-you": {"KIND": "recommended_for_you"},
         "similar-items": {"KIND": "similar_items"},
@@ -160,39 +193,6 @@ class Defaults:
 
     PAIR_SUPPORT: int = 5
     """Distinct buyers below which two products are never said to be bought together."""
-
-    HOLDOUT: float = 0.1
-    """Share of the interactions, the last in time, that a training evaluates on before it learns from all."""
-
-    GATE: dict[str, float | None] = {
-        "WORSE_BY": 0.05,
-        "WORSE_THAN_POPULAR_BY": 0.0,
-        "COVERAGE": 0.5,
-        "INTERACTIONS": 0.5,
-        "ONE_VISITOR": 0.5,
-        "ONE_PRODUCT": 0.5,
-        "FEATURES": 0.5,
-    }
-    """What keeps a trained version from being published; None lifts a rule. `WORSE_BY`: share of NDCG@10 by
-    which it may foretell worse than the active version, beyond noise. `WORSE_THAN_POPULAR_BY`: share by which
-    it may foretell worse than popularity; at 0 it must be better. `COVERAGE`: share of the products in the
-    active version's lists that its lists must show. `INTERACTIONS`: share of the active version's
-    interactions that it must have learnt from. `ONE_VISITOR`, `ONE_PRODUCT`: share of the interactions that
-    one may make. `FEATURES`: share of the products that had a value of an item feature for the active version
-    which must still have one."""
-
-    FULL_TRAINING_EVERY: int = 7
-    """Every so many-th training of an algorithm starts afresh; those between start from what the active
-    version learned. 1: all start afresh."""
-
-    SEED: int = 0
-    """Seed of every training."""
-
-    TRAINING_THREADS: int = 1
-    """Threads that a training may use for linear algebra; one leaves serving undisturbed."""
-
-    LEASE_SECONDS: int = 120
-    """Seconds without a heartbeat after which a training counts as dead."""
 
     EXACT_BELOW: int = 20_000
     """Products below which ranking scans exactly; above it an HNSW index is built."""
