@@ -134,8 +134,7 @@ _CONTEXT = """
         FROM event
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
-           (SELECT json_agg(placement) FROM shop_recs_placement AS placement
-            WHERE placement.slug = ANY(%(slugs)s::text[])),
+           {placements},
            version.id, version.algorithm, version.item_count, version.finds_similar,
            (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
            coalesce((
@@ -154,13 +153,20 @@ _CONTEXT = """
            version.dimensions, version.unit_norm,
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
-    LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(algorithms)s::text[])
-        OR active.algorithm IN (
-            SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
-        )
+    LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(algorithms)s::text[]){or_blended}
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
     LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
 """
+
+
+_PLACEMENTS = """(
+    SELECT json_agg(placement) FROM shop_recs_placement AS placement
+    WHERE placement.slug = ANY(%(slugs)s::text[])
+)"""
+
+_OR_BLENDED = """ OR active.algorithm IN (
+    SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
+)"""
 
 
 def of_shopper(shopper: Shopper, *, using: str, slugs: Sequence[str] = ()) -> Context:
@@ -187,7 +193,12 @@ def of_products(keys: Sequence[Any], *, using: str, slugs: Sequence[str] = ()) -
 
 def _read(events: str, parameters: Mapping[str, Any], *, using: str, slugs: Sequence[str]) -> Context:
     connection = connections[using]
-    statement = _CONTEXT.format(events=events, title=_title(connection))
+    statement = _CONTEXT.format(
+        events=events,
+        title=_title(connection),
+        placements=_PLACEMENTS if slugs else "NULL",
+        or_blended=_OR_BLENDED if slugs else "",
+    )
     algorithms = [*settings.LADDER, *(_blended(slugs) if slugs else ())]
     always = {"algorithms": algorithms, "held": encoding.held(), "slugs": list(slugs)}
     with connection.cursor() as cursor:

@@ -82,7 +82,7 @@ USUAL: Mapping[str, Usual] = {
     PlacementKind.TRENDING: Usual(
         _("Trending now"), About.NOBODY, {"trending": 1.0}, (POPULAR, LADDER, NEWEST)
     ),
-    PlacementKind.POPULAR: Usual(_("Popular"), About.NOBODY, {"popular": 1.0}, (LADDER, NEWEST)),
+    PlacementKind.POPULAR: Usual(_("Popular"), About.NOBODY, {"popular": 1.0}, (POPULAR, LADDER, NEWEST)),
     PlacementKind.NEW_ARRIVALS: Usual(
         _("New arrivals for you"), About.SHOPPER, {"personal": 1.0}, (NEWEST,), _OWN, days=30
     ),

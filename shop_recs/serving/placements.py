@@ -307,7 +307,8 @@ class _List:
             of_seeds = self.usual.about is About.SEEDS
             yield from ladder.for_similar(self.seen) if of_seeds else ladder.for_shopper(self.seen)
         elif name == POPULAR:
-            yield ScoreRung(POPULAR, self.page.segment)
+            # A small segment is filled up by what is popular in the whole shop.
+            yield from (ScoreRung(POPULAR, segment) for segment in dict.fromkeys([self.page.segment, ""]))
 
     def _loaded_seeds(self) -> dict[Any, Any] | None:
         """The seeds that the caller gave as products; None where the list starts from the shopper."""

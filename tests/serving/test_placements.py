@@ -96,7 +96,7 @@ def test_a_segment_has_its_own_bestsellers(scored, products, request_of, setting
     scored("popular", products[1])
     scored("popular", products[2], segment="at")
     settings.SHOP_RECS = {**settings.SHOP_RECS, "SEGMENT": "tests.serving.test_placements.segment"}
-    assert names(recommend("popular", request_of(path="/at/"), limit=1)) == ["Product 2"]
+    assert names(recommend("popular", request_of(path="/at/"), limit=2)) == ["Product 2", "Product 1"]
     assert names(recommend("popular", request_of(path="/"), limit=1)) == ["Product 1"]
 
 
