@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from django.core import signing
-from django.core.exceptions import FieldError
-from django.db.models import DateField, Manager, Model, QuerySet
+from django.db.models import Manager, Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.module_loading import import_string
 
 from shop_recs.conf import settings
 from shop_recs.exceptions import UnknownPlacement
@@ -22,22 +17,16 @@ from shop_recs.models import Exclusion, Placement, PlacementKind
 from shop_recs.serving import context, fusion, ladder, past, retrieve, rules
 from shop_recs.serving.context import NOBODY, Context
 from shop_recs.serving.explain import Recommendations, explained
+from shop_recs.serving.filters import arrived, filtered
 from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, USUAL, About, Usual, about
+from shop_recs.serving.paging import MOST_PAGED, continued, token
 from shop_recs.serving.retrieve import Row
 from shop_recs.serving.rungs import Measured, Rung, ScoreRung
 from shop_recs.tracking.identity import Shopper, shopper_of
 from shop_recs.tracking.log import segment_of
 
-MOST_PAGED = 200
-"""Products that a list goes on to give, page by page."""
-
 DEPTH = 4
 """Candidates of each retriever per place of a list that is blended or spread out."""
-
-NEWEST_WITHOUT_DATES = 100
-"""So many products are new arrivals where a product does not say since when it is there."""
-
-SALT = "shop_recs.next"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +169,7 @@ class _List:
         self.usual: Usual = USUAL[placement.kind]
         self.limit = placement.limit if ask.limit is None else ask.limit
         self.seeds = _keys(ask.seeds)
-        self.before = _continued(placement.slug, ask.after)
+        self.before = continued(placement.slug, ask.after)
         if self.limit < 0:
             raise ValueError(f"limit is {self.limit}; a list has 0 products or more")
 
@@ -240,7 +229,7 @@ class _List:
         """The products that may be in the list."""
         products = filtered(rules.candidates(self.ask.products), self.placement)
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
-            products = _arrived(products, self.placement.days or self.usual.days)
+            products = arrived(products, self.placement.days or self.usual.days)
         exclude = self.usual.exclude if self.placement.exclude is None else set(self.placement.exclude)
         if self.placement.kind == PlacementKind.RANK and self.placement.exclude is None:
             exclude = set()  # the caller said which products these are
@@ -324,9 +313,7 @@ class _List:
         recommendations.heading = heading
         if rows and len(rows) == self.limit:
             given = [*self.before, *(row.product.pk for row in rows)]
-            recommendations.next = signing.dumps(
-                [self.placement.slug, *map(str, given)], salt=SALT, compress=True
-            )
+            recommendations.next = token(self.placement.slug, given)
         return recommendations
 
 
@@ -337,56 +324,6 @@ def _by_key(products: Iterable[Any]) -> dict[Any, Any]:
 
 def _keys(products: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(rules.key_of(product) for product in products))
-
-
-def _continued(slug: str, after: str | None) -> list[Any]:
-    """The keys of the products that the pages before gave.
-
-    Raises:
-        ValueError: it continues no list of this placement.
-    """
-    if after is None:
-        return []
-    try:
-        of, *keys = signing.loads(after, salt=SALT)
-    except signing.BadSignature:
-        of, keys = None, []
-    if of != slug:
-        raise ValueError(f"{after!r:.40} continues no list of {slug!r}; take `next` of its page before")
-    return list(keys)
-
-
-def filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
-    """The products that the placement's filter lets pass.
-
-    Raises:
-        ValueError: there is no such filter.
-    """
-    rule = placement.filter
-    if not rule:
-        return products
-    try:
-        if isinstance(rule, Mapping):
-            return products.filter(**rule)
-        if "." in rule:
-            chosen: QuerySet[Any] = import_string(rule)(products)
-            return chosen
-        named: QuerySet[Any] = getattr(products, rule)()
-    except (FieldError, TypeError, AttributeError, ImportError) as error:
-        raise ValueError(
-            f"The filter of placement {placement.slug!r} is {rule!r}, which cannot filter products: {error}"
-        ) from error
-    return named
-
-
-def _arrived(products: QuerySet[Any], days: int) -> QuerySet[Any]:
-    """The products of the last days; where they have no date, the hundred newest."""
-    name = retrieve.latest_field(products.model)
-    if name and isinstance(products.model._meta.get_field(name), DateField):
-        return products.filter(**{f"{name}__gte": timezone.now() - timedelta(days=days)})
-    newest = products.model._base_manager.using(products.db)
-    newest = newest.order_by(retrieve.newest_first(products.model)).values("pk")[:NEWEST_WITHOUT_DATES]
-    return products.filter(pk__in=newest)
 
 
 def _unknown(slug: str, known: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from shop_recs.conf import get_product_model
 from shop_recs.models import Exclusion, Placement
 from shop_recs.registry import algorithm_names
+from shop_recs.serving.filters import filtered
 from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, RETRIEVERS
-from shop_recs.serving.placements import filtered
 
 FALLBACKS = (LADDER, POPULAR, NEWEST)
 
