@@ -6,13 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shop_recs.serving import recommended_for_you, similar_items
+    from shop_recs.serving import Ask, recommend, recommend_page, recommended_for_you, similar_items
     from shop_recs.tracking.record import record_cart, record_favourite, record_purchase, record_view
 
 __version__ = "0.1.0"
 
 # Imported on first use: importing the package must not touch the app registry.
 _PUBLIC = {
+    "Ask": "shop_recs.serving",
+    "recommend": "shop_recs.serving",
+    "recommend_page": "shop_recs.serving",
     "recommended_for_you": "shop_recs.serving",
     "similar_items": "shop_recs.serving",
     "record_view": "shop_recs.tracking.record",
@@ -22,6 +25,9 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Ask",
+    "recommend",
+    "recommend_page",
     "recommended_for_you",
     "record_cart",
     "record_favourite",

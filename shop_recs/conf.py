@@ -160,6 +160,40 @@ class Defaults:
     LEASE_SECONDS: int = 120
     """Seconds without a heartbeat after which a training counts as dead."""
 
+    PLACEMENTS: dict[str, dict[str, Any] | None] = {
+        "recommended-for-you": {"KIND": "recommended_for_you"},
+        "similar-items": {"KIND": "similar_items"},
+        "bought-together": {"KIND": "bought_together"},
+        "also-bought": {"KIND": "also_bought"},
+        "because-you-viewed": {"KIND": "because_you_viewed"},
+        "trending": {"KIND": "trending"},
+        "popular": {"KIND": "popular"},
+        "new-arrivals": {"KIND": "new_arrivals"},
+        "recently-viewed": {"KIND": "recently_viewed"},
+        "still-in-mind": {"KIND": "still_in_mind"},
+        "buy-again": {"KIND": "buy_again"},
+        "rank": {"KIND": "rank"},
+    }
+    """Slug to the list that stands there: `KIND` and, as far as they differ from what is usual for the kind,
+    `HEADING`, `LIMIT`, `BLEND`, `FILTER`, `FALLBACK`, `EXCLUDE`, `DAYS` and `DIVERSITY`. A placement of the
+    same slug in the admin takes precedence; None removes a default."""
+
+    SEGMENT: str | None = None
+    """Dotted path to a function `(request) -> str` that names the segment of a shopper (a country, a price
+    list …); popularity and trends are counted in each apart."""
+
+    POPULAR_DAYS: int = 90
+    """Days of the log that count as popular; what happened earlier in them counts less."""
+
+    TRENDING_DAYS: int = 7
+    """Days in which a trend shows, against the four times as many before."""
+
+    ORDER_DAYS: int = 365
+    """Days of purchases from which "bought together" and "also bought" are counted."""
+
+    PAIR_SUPPORT: int = 5
+    """Distinct buyers below which two products are never said to be bought together."""
+
     EXACT_BELOW: int = 20_000
     """Products below which ranking scans exactly; above it an HNSW index is built."""
 

@@ -23,6 +23,10 @@ class TrainingFailed(ShopRecsError):
     """A run ended without a version to serve; the message says why, and so does the version's `error`."""
 
 
+class UnknownPlacement(ShopRecsError, LookupError):
+    """No placement has that name."""
+
+
 class UnknownAlgorithm(ShopRecsError):
     """No algorithm of this name is configured in `SHOP_RECS["ALGORITHMS"]`."""
 

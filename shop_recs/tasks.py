@@ -10,6 +10,8 @@ from celery import Task, shared_task
 from shop_recs.conf import settings
 from shop_recs.exceptions import AlreadyRunning, NotEnoughInteractions, Refused
 from shop_recs.registry import names_to_train
+from shop_recs.rollups.orders import roll_up_orders
+from shop_recs.rollups.scores import roll_up_intervals, roll_up_scores
 from shop_recs.training import lease, publish, runner
 
 
@@ -33,6 +35,19 @@ def train_all() -> None:
     """Train every algorithm of the ladder, each in a task of its own."""
     for algorithm in names_to_train():
         train.delay(algorithm)
+
+
+@shared_task
+def roll_up() -> None:
+    """Count what is popular, trending and bought again; every hour, say."""
+    roll_up_scores()
+    roll_up_intervals()
+
+
+@shared_task
+def roll_up_bought_together() -> None:
+    """Count what is bought together and what the same people buy; every night, say."""
+    roll_up_orders()
 
 
 @shared_task

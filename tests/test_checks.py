@@ -182,6 +182,24 @@ def test_item_features_must_be_fields(shop):
     assert "category__nam" in problems()["E015"]
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"KIND": "magic"}, "KIND: Value 'magic' is not a valid choice"),
+        ({"KIND": "popular", "BLENDS": {}}, "unknown key 'BLENDS'"),
+        ({"KIND": "popular", "BLEND": {"alsa": 1}}, "BLEND: alsa is no retriever"),
+        ({"KIND": "popular", "FILTER": {"colour": "red"}}, "FILTER: The filter of placement 'home'"),
+        ({"KIND": "popular", "LIMIT": 0}, "LIMIT: "),
+        ({}, "KIND: "),
+    ],
+)
+def test_a_placement_must_be_able_to_make_a_list(shop, entry, words):
+    shop(PLACEMENTS={"home": entry})
+    assert words in problems()["E016"]
+    shop(PLACEMENTS={"home": {"KIND": "popular", "BLEND": {"als": 1, "trending": 0.5}}, "trending": None})
+    assert "E016" not in problems()
+
+
 def test_a_filter_for_available_products_must_name_fields(shop):
     shop(AVAILABLE={"is_activ": True})
     assert "is_activ" in problems()["E008"]

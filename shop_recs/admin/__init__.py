@@ -1,6 +1,7 @@
 """The pages for administrators; one file per concern."""
 
 from shop_recs.admin.interactions import InteractionAdmin, VisitorAdmin
+from shop_recs.admin.placements import PlacementAdmin
 from shop_recs.admin.versions import ModelVersionAdmin
 
-__all__ = ["InteractionAdmin", "ModelVersionAdmin", "VisitorAdmin"]
+__all__ = ["InteractionAdmin", "ModelVersionAdmin", "PlacementAdmin", "VisitorAdmin"]

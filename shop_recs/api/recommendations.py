@@ -52,9 +52,9 @@ class RecommendationsView(ListView):
         product = request.query_params.get("product")
         recommendations = serving.recommended_for_you(
             bare(request),
-            limit=_limit(request),
-            product=None if product is None else _key("product", product),
-            exclude=_excluded(request),
+            limit=limit_of(request),
+            product=None if product is None else key_of("product", product),
+            exclude=excluded(request),
         )
         return Response(as_json(recommendations))
 
@@ -72,22 +72,22 @@ class SimilarView(ListView):
     )
     def get(self, request: Request, id: str) -> Response:
         """List products like the one with this id."""
-        limit, exclude = _limit(request), _excluded(request)
+        limit, exclude = limit_of(request), excluded(request)
         return Response(as_json(serving.similar_items(_product(id), limit=limit, exclude=exclude)))
 
 
-def _limit(request: Request) -> int:
+def limit_of(request: Request) -> int:
     given = request.query_params.get("limit", str(DEFAULT_LIMIT))
     if not (given.isascii() and given.isdecimal() and given.strip("0")):
         raise ValidationError({"limit": f"{given!r:.40} is no number of products; ask for 1 to {MAX_LIMIT}."})
     return min(int(given.lstrip("0")[:9]), MAX_LIMIT)
 
 
-def _excluded(request: Request) -> list[Any]:
-    return [_key("exclude", key) for key in request.query_params.get("exclude", "").split(",") if key]
+def excluded(request: Request) -> list[Any]:
+    return [key_of("exclude", key) for key in request.query_params.get("exclude", "").split(",") if key]
 
 
-def _key(parameter: str, value: str) -> Any:
+def key_of(parameter: str, value: str) -> Any:
     try:
         return product_key(value)
     except Refused as refusal:

@@ -40,6 +40,22 @@ class RecommendationsSerializer(Plain):
     items = ItemSerializer(many=True)
 
 
+class PlacementSerializer(RecommendationsSerializer):
+    """The list of a placement."""
+
+    placement = serializers.CharField(help_text="Slug of the placement.")
+    heading = serializers.CharField()
+    next = serializers.CharField(
+        allow_null=True, help_text="Continues the list, as `after`; null where there is no more."
+    )
+
+
+class PlacementsSerializer(Plain):
+    """The lists of a page, in the order in which they were asked for."""
+
+    placements = PlacementSerializer(many=True)
+
+
 class QuerySerializer(Plain):
     """What may be asked of any list."""
 
@@ -57,9 +73,20 @@ class PersonalQuerySerializer(QuerySerializer):
     )
 
 
+class PlacementQuerySerializer(QuerySerializer):
+    """What may be asked of a placement's list."""
+
+    seeds = serializers.CharField(
+        required=False, help_text="Ids of products that the list starts from, separated by commas."
+    )
+    after = serializers.CharField(required=False, help_text="`next` of the list that this one continues.")
+
+
 def as_json(recommendations: Recommendations) -> dict[str, Any]:
-    """The list in plain values."""
+    """The list in plain values, with what its placement says of it."""
+    placed = {name: getattr(recommendations, name) for name in ("placement", "heading", "next")}
     return {
+        **(placed if recommendations.placement else {}),
         "id": str(recommendations.id),
         "rung": recommendations.rung,
         "version": recommendations.version,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from shop_recs.api import events, models, recommendations
+from shop_recs.api import events, models, placements, recommendations
 
 app_name = "shop_recs"
+lists = [*recommendations.urlpatterns, *placements.urlpatterns]
 urlpatterns = [
-    path("v1/", include([*recommendations.urlpatterns, *events.urlpatterns, *models.urlpatterns])),
+    path("v1/", include([*lists, *events.urlpatterns, *models.urlpatterns])),
 ]

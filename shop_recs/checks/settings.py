@@ -12,12 +12,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, register
-from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.db.models import CompositePrimaryKey, QuerySet
 from django.utils.module_loading import import_string
 
 from shop_recs.conf import Defaults, get_product_model, setting_names, settings
+from shop_recs.models import Placement
 from shop_recs.registry import algorithm_names
+from shop_recs.serving.sound import require_sound
 
 Messages = list[CheckMessage]
 AppConfigs = Sequence[AppConfig] | None
@@ -25,8 +27,13 @@ AppConfigs = Sequence[AppConfig] | None
 OWN_KEYS = ("GATE", "INTERACTION_WEIGHTS", "PRODUCT_FIELDS", "THROTTLE_RATES")
 """Settings that are dictionaries with keys of ours; in the others the shop chooses the keys."""
 
-FUNCTIONS = ("AVAILABLE", "CART", "CONSENT", "IS_BOT")
+FUNCTIONS = ("AVAILABLE", "CART", "CONSENT", "IS_BOT", "SEGMENT")
 """Settings that may be the dotted path of a function."""
+
+PLACEMENT_KEYS = (
+    "KIND", "HEADING", "LIMIT", "BLEND", "FILTER", "FALLBACK", "EXCLUDE", "DAYS", "DIVERSITY", "ENABLED",
+)  # fmt: skip
+"""What an entry of `PLACEMENTS` may have."""
 
 RATE = re.compile(r"[1-9]\d*/[smhd][a-z]*")
 
@@ -171,6 +178,23 @@ def check_item_features(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 
 @register()
+def check_placements(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """E016: every placement of the settings can make a list."""
+    if not isinstance(settings.PLACEMENTS, dict) or not isinstance(settings.ALGORITHMS, dict):
+        return []  # E004 says so
+    return [
+        Error(
+            f'SHOP_RECS["PLACEMENTS"]["{slug}"] cannot make a list: {problem}',
+            hint=f"Known keys are {', '.join(PLACEMENT_KEYS)}; see the docs of PLACEMENTS.",
+            id="shop_recs.E016",
+        )
+        for slug, entry in settings.PLACEMENTS.items()
+        if isinstance(entry, dict)
+        for problem in _placement_problems(slug, entry)
+    ]
+
+
+@register()
 def check_throttle_rates(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     """E009: rates are written as Django REST framework reads them."""
     rates = settings.THROTTLE_RATES
@@ -185,6 +209,22 @@ def check_throttle_rates(app_configs: AppConfigs, **kwargs: Any) -> Messages:
         for scope, rate in rates.items()
         if rate is not None and not RATE.fullmatch(str(rate))
     ]
+
+
+def _placement_problems(slug: str, entry: dict[str, Any]) -> Iterator[str]:
+    unknown = [key for key in entry if key not in PLACEMENT_KEYS]
+    if unknown:
+        yield f"it has the unknown key {unknown[0]!r}."
+        return
+    try:
+        placement = Placement.of_settings(slug, entry)
+        placement.full_clean(validate_unique=False, validate_constraints=False)
+        require_sound(placement)
+    except ImproperlyConfigured:
+        pass  # E001 says so
+    except ValidationError as error:
+        for field, messages in error.message_dict.items():
+            yield f"{field.upper()}: {' '.join(messages)}"
 
 
 def _given() -> dict[str, Any]:

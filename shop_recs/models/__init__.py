@@ -12,6 +12,8 @@ from shop_recs.models.interactions import (
     View,
 )
 from shop_recs.models.neighbours import ItemNeighbour
+from shop_recs.models.placements import Exclusion, Placement, PlacementKind
+from shop_recs.models.scores import ItemScore, RepeatInterval
 from shop_recs.models.vectors import ItemVector
 from shop_recs.models.versions import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.models.visitors import Visitor
@@ -21,15 +23,20 @@ __all__ = [
     "ActiveModel",
     "CartAddition",
     "EncoderArtefact",
+    "Exclusion",
     "Favourite",
     "ImportCheckpoint",
     "Interaction",
     "ItemNeighbour",
+    "ItemScore",
     "ItemVector",
     "JudgedFit",
     "Kind",
     "ModelVersion",
+    "Placement",
+    "PlacementKind",
     "Purchase",
+    "RepeatInterval",
     "TrainingCheckpoint",
     "View",
     "Visitor",

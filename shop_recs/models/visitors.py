@@ -22,6 +22,7 @@ class Visitor(models.Model):
         related_name="+",
         verbose_name=_("user"),
     )
+    segment = models.CharField(_("segment"), max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created at"), default=timezone.now)
 
     class Meta:

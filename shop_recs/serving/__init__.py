@@ -2,5 +2,14 @@
 
 from shop_recs.serving.answer import recommended_for_you, similar_items
 from shop_recs.serving.explain import Recommendation, Recommendations
+from shop_recs.serving.placements import Ask, recommend, recommend_page
 
-__all__ = ["Recommendation", "Recommendations", "recommended_for_you", "similar_items"]
+__all__ = [
+    "Ask",
+    "Recommendation",
+    "Recommendations",
+    "recommend",
+    "recommend_page",
+    "recommended_for_you",
+    "similar_items",
+]

@@ -12,8 +12,8 @@ from shop_recs.conf import settings
 from shop_recs.serving import context, ladder, retrieve, rules
 from shop_recs.serving.context import NOBODY, Context
 from shop_recs.serving.explain import Recommendations, explained
-from shop_recs.serving.ladder import Rung
 from shop_recs.serving.retrieve import Row
+from shop_recs.serving.rungs import Rung
 from shop_recs.tracking.identity import shopper_of
 
 

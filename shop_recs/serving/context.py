@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
-from shop_recs.models import Kind
+from shop_recs.models import Kind, Placement
 from shop_recs.serving import encoding
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.tracking.identity import Shopper
@@ -38,16 +38,34 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The events, oldest first, and the active versions in the order of the ladder."""
+    """The events, oldest first, the active versions in the order of the ladder, and others by algorithm.
+
+    `stored` are the rows of the admin for the placements that were asked for, by slug.
+    """
 
     events: Sequence[Event]
     versions: Sequence[ActiveVersion]
+    others: Mapping[str, ActiveVersion] = field(default_factory=dict)
+    stored: Mapping[str, Placement] = field(default_factory=dict)
+
+    def version(self, algorithm: str) -> ActiveVersion | None:
+        """The active version of an algorithm, of the ladder or not."""
+        of_ladder = (version for version in self.versions if version.algorithm == algorithm)
+        return next(of_ladder, self.others.get(algorithm))
 
     @property
     def only_looks(self) -> bool:
         """These are all the events, and none put anything into a cart or bought it."""
         looks = all(event.kind in (Kind.VIEW, Kind.FAVOURITE) for event in self.events)
         return looks and len(self.events) < HISTORY_LENGTH
+
+    def last_viewed(self) -> Context:
+        """The context of the product viewed last alone, as if a list of similar ones started from it."""
+        places = [place for place, event in enumerate(self.events) if event.kind == Kind.VIEW and event.title]
+        if not places:
+            return Context([], [])
+        versions = (version.of(places[-1]) for version in self.versions)
+        return Context([self.events[places[-1]]], list(versions))
 
     def viewed_lately(self, count: int) -> list[Any]:
         """The keys of the last `count` products that were viewed."""
@@ -116,6 +134,7 @@ _CONTEXT = """
         FROM event
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
+           {placements},
            version.id, version.algorithm, version.item_count, version.finds_similar,
            (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
            coalesce((
@@ -134,42 +153,75 @@ _CONTEXT = """
            version.dimensions, version.unit_norm,
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
-    LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(ladder)s::text[])
+    LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(algorithms)s::text[]){or_blended}
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
     LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
 """
 
 
-def of_shopper(shopper: Shopper, *, using: str) -> Context:
-    """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched."""
+_PLACEMENTS = """(
+    SELECT json_agg(placement) FROM shop_recs_placement AS placement
+    WHERE placement.slug = ANY(%(slugs)s::text[])
+)"""
+
+_OR_BLENDED = """ OR active.algorithm IN (
+    SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
+)"""
+
+
+def of_shopper(shopper: Shopper, *, using: str, slugs: Sequence[str] = ()) -> Context:
+    """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched.
+
+    With `slugs`, what the placements of these names are, and the versions that they blend.
+    """
     if shopper == NOBODY:
-        return of_products([], using=using)
+        return of_products([], using=using, slugs=slugs)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
     if shopper.user_id is None:
-        return _read(_EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})"), whom, using=using)
+        return _read(_EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})"), whom, using=using, slugs=slugs)
     of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
-    return _read(_EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED), whom, using=using)
+    events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
+    return _read(events, whom, using=using, slugs=slugs)
 
 
-def of_products(keys: Sequence[Any], *, using: str) -> Context:
-    """The context of some products, as if each had just been viewed."""
+def of_products(keys: Sequence[Any], *, using: str, slugs: Sequence[str] = ()) -> Context:
+    """The context of some products, as if each had just been viewed; `slugs` as of a shopper."""
     key_type = get_product_model()._meta.pk.rel_db_type(connections[using])
     events = _EVENTS_OF_PRODUCTS.format(key_type=key_type)
-    return _read(events, {"products": list(keys), "view": Kind.VIEW}, using=using)
+    return _read(events, {"products": list(keys), "view": Kind.VIEW}, using=using, slugs=slugs)
 
 
-def _read(events: str, parameters: Mapping[str, Any], *, using: str) -> Context:
+def _read(events: str, parameters: Mapping[str, Any], *, using: str, slugs: Sequence[str]) -> Context:
     connection = connections[using]
-    statement = _CONTEXT.format(events=events, title=_title(connection))
-    always = {"ladder": list(settings.LADDER), "held": encoding.held()}
+    statement = _CONTEXT.format(
+        events=events,
+        title=_title(connection),
+        placements=_PLACEMENTS if slugs else "NULL",
+        or_blended=_OR_BLENDED if slugs else "",
+    )
+    algorithms = [*settings.LADDER, *(_blended(slugs) if slugs else ())]
+    always = {"algorithms": algorithms, "held": encoding.held(), "slugs": list(slugs)}
     with connection.cursor() as cursor:
         cursor.execute(statement, {**parameters, **always})
         rows = cursor.fetchall()
-    products, kinds, ages, titles = (column or [] for column in rows[0][:4])
+    products, kinds, ages, titles, stored = (column or [] for column in rows[0][:5])
+    versions = [_version(row[5:]) for row in rows if row[5] is not None]
     return Context(
         events=list(map(Event, products, kinds, ages, titles)),
-        versions=sorted((_version(row[4:]) for row in rows if row[4] is not None), key=_rank),
+        versions=sorted((version for version in versions if version.algorithm in settings.LADDER), key=_rank),
+        others={version.algorithm: version for version in versions},
+        stored={row["slug"]: Placement(**row) for row in stored},
     )
+
+
+def _blended(slugs: Sequence[str]) -> list[str]:
+    """Sources that the settings of some placements name, or that come with every installation."""
+    entries = (settings.PLACEMENTS.get(slug) or {} for slug in slugs)
+    return [
+        "bought_together",
+        "also_bought",
+        *chain.from_iterable(entry.get("BLEND", ()) for entry in entries),
+    ]
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:

@@ -3,74 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from shop_recs.serving import encoding
 from shop_recs.serving.context import Context
-from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
+from shop_recs.serving.rungs import Floats, NeighbourRung, Rung, VectorRung
+from shop_recs.serving.versions import ActiveVersion, NeighbourVersion
 
 logger = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float32]
-
 _reported: set[int] = set()
-
-
-@dataclass(frozen=True, eq=False)
-class _Rung:
-    """One way to rank.
-
-    Attributes:
-        version: the version, pinned for the whole list.
-        personal: the ranking depends on the events; otherwise all shoppers get the same.
-    """
-
-    version: ActiveVersion
-    personal: bool
-
-
-@dataclass(frozen=True, eq=False)
-class VectorRung(_Rung):
-    """Ranks by the distance of a product's vector from a query vector.
-
-    Attributes:
-        query: `(dimensions,)` float32.
-        by_angle: rank by cosine instead of the inner product.
-    """
-
-    version: VectorVersion
-    query: Floats
-    by_angle: bool
-
-    def __post_init__(self) -> None:
-        if self.query.shape != (self.version.dimensions,):
-            raise ValueError(f"a query vector of shape {self.query.shape}, not ({self.version.dimensions},)")
-        if not np.isfinite(self.query).all():
-            raise ValueError("a query vector that is not finite")
-
-
-@dataclass(frozen=True, eq=False)
-class NeighbourRung(_Rung):
-    """Ranks by what the events add to a product: the sum of their weights times the scores of the pairs.
-
-    Attributes:
-        products: the keys of the events that count, oldest first.
-        weights: of each of these events, positive.
-        places: where each of them is among all events, or None where its product was deleted since.
-    """
-
-    version: NeighbourVersion
-    products: Sequence[Any]
-    weights: Sequence[float]
-    places: Sequence[int | None]
-
-
-Rung = VectorRung | NeighbourRung
 
 
 def for_shopper(context: Context) -> Iterator[Rung]:
@@ -81,6 +25,11 @@ def for_shopper(context: Context) -> Iterator[Rung]:
 def for_similar(context: Context) -> Iterator[Rung]:
     """The rungs that can rank by likeness to the context's products, then those that know what is popular."""
     return _usable(context, _averaged)
+
+
+def of_version(context: Context, version: ActiveVersion, *, similar: bool) -> Rung | None:
+    """The rung of one version, by likeness to the context's products or for its shopper; None without one."""
+    return _checked(context, version, _averaged if similar else _encoded)
 
 
 def _usable(context: Context, rung_of: Callable[[Context, ActiveVersion], Rung | None]) -> Iterator[Rung]:

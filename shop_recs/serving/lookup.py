@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, Func, JSONField
+from django.db.models import BooleanField, FloatField, Func, JSONField
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving.ladder import NeighbourRung
+
+if TYPE_CHECKING:
+    from shop_recs.serving.rungs import NeighbourRung
 
 # Neither mentions a column of the shop's queryset, so PostgreSQL evaluates each once and before it looks at
 # any product. A join of the sums would be no faster, and would have to fit whatever queryset the shop gives.
@@ -63,6 +66,23 @@ class NeighbourDistance(Func):
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         return looked_up(self.rung, compiler.compile(self.source_expressions[0]), connection)
+
+
+class ListedPosition(Func):
+    """Where the product's key stands in a list, from 1; NULL where it does not."""
+
+    output_field = FloatField()
+
+    def __init__(self, keys: Sequence[Any]) -> None:
+        super().__init__("pk")
+        self.keys = keys
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        key, parameters = compiler.compile(self.source_expressions[0])
+        position = f"array_position(%s::{_key_type(connection)}[], {key})::float8"
+        return position, (list(self.keys), *parameters)
 
 
 def looked_up(

@@ -14,8 +14,8 @@ from pgvector import Vector
 
 from shop_recs.conf import settings
 from shop_recs.serving import context, ladder, retrieve, rules
-from shop_recs.serving.ladder import NeighbourRung, Rung, VectorRung
 from shop_recs.serving.lookup import looked_up
+from shop_recs.serving.rungs import NeighbourRung, Rung, VectorRung
 from shop_recs.tracking.identity import shopper_of
 
 _Product = TypeVar("_Product", bound=Model, covariant=True)
@@ -70,6 +70,7 @@ class Score(Func):
         if isinstance(rung, NeighbourRung):
             distance, parameters = looked_up(rung, compiler.compile(by_key), connection)
             return f"-({distance} ->> 0)::float8", parameters
+        assert isinstance(rung, VectorRung)  # the ladder has no other
         vector, parameters = compiler.compile(by_vector)
         measured = f"1 - ({vector} <=> %s)" if rung.by_angle else f"-({vector} <#> %s)"
         return f"({measured})", (*parameters, Vector(rung.query).to_text())

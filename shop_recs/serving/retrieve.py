@@ -2,81 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, TypeVar
 
-import numpy as np
-from django.db.models import (
-    BinaryField,
-    BooleanField,
-    Case,
-    F,
-    FilteredRelation,
-    FloatField,
-    Func,
-    Model,
-    OrderBy,
-    Q,
-    QuerySet,
-    When,
-)
-from pgvector import Vector
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BooleanField, Case, F, Func, Model, OrderBy, Q, QuerySet, When
 
 from shop_recs.conf import settings
 from shop_recs.serving.context import Context
-from shop_recs.serving.ladder import Floats, NeighbourRung, Rung, VectorRung
-from shop_recs.serving.lookup import IsNeighbour, NeighbourDistance
+from shop_recs.serving.rungs import Measured, Rung, VectorRung
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
-DISTANCE = "_shop_recs_distance"
-VECTOR = "_shop_recs_vector"
+MEASURE = "_shop_recs_"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A product as a statement ranked it: by which rung (None: by age alone), how well, and what explains it.
+    """A product in a list: by which rung (None: by age alone), and what that says of it.
 
-    Attributes:
-        vector: the product's vector there, where the rung ranks by vectors and for each shopper.
-        place: of the event that adds most to it, where the rung ranks by neighbours.
+    `parts` says how much each source added to the score, where several were blended.
     """
 
     product: Any
     rung: Rung | None
-    score: float
-    vector: Floats | None = None
-    place: int | None = None
+    measured: Measured
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
-class SearchOn(Func):
-    """Always true; makes a search of the index go on until enough rows have passed the filters.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A product that some rungs know, and what each of them says of it."""
 
-    A condition without columns is evaluated before the scan begins, and `set_config(…, true)` lasts until the
-    transaction ends: with this statement, unless the shop opened one. So none need be opened for it.
-    """
+    product: Any
+    measured: Mapping[Rung, Measured]
 
-    template = (
-        "(SELECT set_config('hnsw.ef_search', '100', true) || "
-        "set_config('hnsw.iterative_scan', 'strict_order', true)) IS NOT NULL"
-    )
+
+class InPools(Func):
+    """Whether a key is in any of some arrays of keys, each made once."""
+
     output_field = BooleanField()
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        key, *pools = (compiler.compile(part) for part in self.source_expressions)
+        arrays = " || ".join(sql for sql, _ in pools)
+        return f"{key[0]} = ANY({arrays})", (*key[1], *chain.from_iterable(given for _, given in pools))
 
 
 def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
     """The products that the rung ranks highest; what it does not know is not among them."""
-    indexed = _has_index(products, rung)
+    ranked, rung = _known(products, rung)
     # The index gives its own order alone; any further key would sort the whole catalogue.
-    order = [F(f"{DISTANCE}_0").asc()]
-    if not indexed:
+    order = [F(f"{MEASURE}distance_0").asc()]
+    if not (isinstance(rung, VectorRung) and rung.indexed):
         order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
-    if isinstance(rung, NeighbourRung):
-        ranked = products.filter(IsNeighbour(rung)).annotate(**_measures(rung, 0))
-    else:
-        ranked = products.filter(*[SearchOn()] * indexed, shop_recs_vectors__version=rung.version.id)
-        ranked = ranked.annotate(**_measures(rung, 0, "shop_recs_vectors__vector", indexed=indexed))
+    ranked = ranked.annotate(**_measures(rung, 0, rung.relation))
     return [_row(product, [rung]) for product in in_order(ranked, order)[:limit]]
+
+
+def pooled(products: QuerySet[Any], rungs: Sequence[Rung], *, depth: int) -> list[Candidate]:
+    """The best `depth` products of each rung, together, each as all rungs measure it; one statement.
+
+    The pools are arrays of keys, each ranked by its own index before the products are looked at.
+    """
+    pools = []
+    for rung in rungs:
+        known, rung = _known(products, rung)
+        best = known.annotate(**_measures(rung, 0, rung.relation))
+        pools.append(in_order(best, [F(f"{MEASURE}distance_0").asc()])[:depth].values("pk"))
+    measured = products.filter(InPools("pk", *map(ArraySubquery, pools)))
+    for number, rung in enumerate(rungs):
+        alias = f"{MEASURE}joined_{number}"
+        measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
+    return [_candidate(product, rungs) for product in measured.order_by()]
 
 
 def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, *, limit: int) -> list[Row]:
@@ -84,30 +87,14 @@ def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, 
     order: list[OrderBy] = []
     ranked = products
     for number, rung in enumerate(rungs):
-        vectors = f"_shop_recs_{number}"
-        if isinstance(rung, VectorRung):
-            of_version = Q(shop_recs_vectors__version=rung.version.id)
-            ranked = ranked.annotate(**{vectors: FilteredRelation("shop_recs_vectors", condition=of_version)})
-        ranked = ranked.annotate(**_measures(rung, number, f"{vectors}__vector"))
+        alias = f"{MEASURE}joined_{number}"
+        ranked = rung.joined(ranked, alias).annotate(**_measures(rung, number, alias))
         order += _by_category(rung, products, context)
-        order.append(F(f"{DISTANCE}_{number}").asc(nulls_last=True))
+        order.append(F(f"{MEASURE}distance_{number}").asc(nulls_last=True))
     if all(rung.personal for rung in rungs):
         order += _by_category(None, products, context)
     order.append(newest_first(products.model))
     return [_row(product, rungs) for product in in_order(ranked, order)[:limit]]
-
-
-def _distance(rung: VectorRung, vector: str, *, indexed: bool = False) -> Func:
-    """How far a column of vectors is from the rung's query vector, in the words of its index."""
-    # An index serves the very expression it was built on, and that names the number of dimensions.
-    cast = f"::vector({rung.version.dimensions})" if indexed else ""
-    operator, query = "<=>" if rung.by_angle else "<#>", Vector(rung.query).to_text()
-    return Func(vector, template=f"(%(expressions)s){cast} {operator} '{query}'", output_field=FloatField())
-
-
-def _score(rung: VectorRung, distance: float) -> float:
-    """The cosine or the inner product behind a distance; higher is better."""
-    return 1.0 - distance if rung.by_angle else -distance
 
 
 def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
@@ -119,19 +106,32 @@ def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
 
 def newest_first(model: type[Model]) -> OrderBy:
     """By `Meta.get_latest_by`, else by the time of creation, else by key."""
+    name = latest_field(model)
+    return F(name).desc(nulls_last=True) if name else F("pk").desc()
+
+
+def latest_field(model: type[Model]) -> str | None:
+    """The field that says which product is newer, where there is one."""
     latest = model._meta.get_latest_by or _creation_field(model)
     if latest is None:
-        return F("pk").desc()
+        return None
     first = latest if isinstance(latest, str) else latest[0]
-    return F(first.removeprefix("-")).desc(nulls_last=True)
+    return first.removeprefix("-")
 
 
 def _creation_field(model: type[Model]) -> str | None:
     return next((field.name for field in model._meta.fields if getattr(field, "auto_now_add", False)), None)
 
 
-def _has_index(products: QuerySet[Any], rung: Rung) -> bool:
-    large = isinstance(rung, VectorRung) and rung.version.item_count >= settings.EXACT_BELOW
+def _known(products: QuerySet[Any], rung: Rung) -> tuple[QuerySet[Any], Rung]:
+    """The products that a rung knows, and the rung as it ranks them: by its index, where that helps."""
+    if isinstance(rung, VectorRung):
+        rung = replace(rung, indexed=_has_index(products, rung))
+    return rung.known(products), rung
+
+
+def _has_index(products: QuerySet[Any], rung: VectorRung) -> bool:
+    large = rung.version.item_count >= settings.EXACT_BELOW
     return large and rung.personal and not products.query.distinct and products.query.group_by is None
 
 
@@ -165,34 +165,31 @@ def _category(model: type[Model]) -> str | None:
     return name if name in {field.name for field in model._meta.concrete_fields} else None
 
 
-def _measures(rung: Rung, number: int, vector: str = "", *, indexed: bool = False) -> dict[str, Any]:
-    """Annotations: the distance by the rung and, for explaining it, the product's vector."""
-    if isinstance(rung, NeighbourRung):
-        return {f"{DISTANCE}_{number}": NeighbourDistance(rung)}
-    measures: dict[str, Any] = {f"{DISTANCE}_{number}": _distance(rung, vector, indexed=indexed)}
-    if rung.personal:
-        # Bytes are read faster; without an index they would be packed for every product there is.
-        packed = Func(vector, function="vector_send", output_field=BinaryField())
-        measures[f"{VECTOR}_{number}"] = packed if indexed else F(vector)
-    return measures
+def _measures(rung: Rung, number: int, alias: str) -> dict[str, Any]:
+    return {f"{MEASURE}{name}_{number}": measure for name, measure in rung.measures(alias).items()}
+
+
+def _candidate(product: Any, rungs: Sequence[Rung]) -> Candidate:
+    """The product with what each rung that knows it says of it."""
+    measured: dict[Rung, Measured] = {}
+    for number, rung in enumerate(rungs):
+        values = _taken(product, number)
+        if values["distance"] is not None:
+            measured[rung] = rung.read(values)
+    return Candidate(product, measured)
 
 
 def _row(product: Any, rungs: Sequence[Rung]) -> Row:
     """The product by the first rung that knows it; the instance is left as the shop would have loaded it."""
-    found = Row(product, None, 0.0)
+    found = Row(product, None, Measured(0.0))
     for number, rung in reversed(list(enumerate(rungs))):
-        distance = product.__dict__.pop(f"{DISTANCE}_{number}")
-        vector = product.__dict__.pop(f"{VECTOR}_{number}", None)
-        if distance is None:
-            continue
-        if isinstance(rung, NeighbourRung):
-            found = Row(product, rung, -distance[0], place=distance[1])
-        else:
-            found = Row(product, rung, _score(rung, distance), vector=_unpacked(vector))
+        values = _taken(product, number)
+        if values["distance"] is not None:
+            found = Row(product, rung, rung.read(values))
     return found
 
 
-def _unpacked(vector: bytes | list[float] | None) -> Floats | None:
-    if isinstance(vector, bytes):
-        return np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
-    return None if vector is None else np.asarray(vector, dtype=np.float32)
+def _taken(product: Any, number: int) -> dict[str, Any]:
+    """What a rung measured of a product, taken off the instance."""
+    named = {name: f"{MEASURE}{name}_{number}" for name in ("distance", "vector")}
+    return {name: product.__dict__.pop(field, None) for name, field in named.items()}

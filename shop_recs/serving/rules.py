@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving.context import NOBODY
+from shop_recs.serving.lookup import ListedPosition
 from shop_recs.tracking.identity import Shopper
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
@@ -40,6 +41,13 @@ _VISITORS = (
 )
 
 
+def of_shopper(shopper: Shopper) -> tuple[str, tuple[Any, ...]]:
+    """The condition on `shop_recs_interaction` that an event is the shopper's, and its parameters."""
+    if shopper.user_id is None:
+        return _VISITOR, (shopper.visitor_id,)
+    return _VISITORS, (shopper.user_id, shopper.visitor_id)
+
+
 class InLog(Func):
     """Whether the shopper bought the product or put it into the cart: whichever of these is asked.
 
@@ -58,18 +66,15 @@ class InLog(Func):
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         key, parameters = compiler.compile(self.source_expressions[0])
-        whom: tuple[Any, ...] = (self.shopper.visitor_id,)
-        of_shopper = _VISITOR
-        if self.shopper.user_id is not None:
-            whom, of_shopper = (self.shopper.user_id, *whom), _VISITORS
+        condition, whom = of_shopper(self.shopper)
         asked = " OR ".join(self.asked).format(
-            of_shopper=of_shopper,
+            of_shopper=condition,
             purchase=Kind.PURCHASE.value,
             cart=Kind.CART.value,
             days=CART_LASTS.days,
         )
-        statement = _IN_LOG.format(key=key, of_shopper=of_shopper, asked=asked)
-        return statement, (*parameters, *whom * (1 + asked.count(of_shopper)))
+        statement = _IN_LOG.format(key=key, of_shopper=condition, asked=asked)
+        return statement, (*parameters, *whom * (1 + asked.count(condition)))
 
 
 def available() -> QuerySet[Any]:
@@ -80,6 +85,11 @@ def available() -> QuerySet[Any]:
         filtered: QuerySet[Any] = import_string(rule)(products)
         return filtered
     return products.filter(**rule)
+
+
+def in_order(keys: Sequence[Any]) -> QuerySet[Any]:
+    """The available products with these keys, in this order."""
+    return available().filter(pk__in=keys).order_by(ListedPosition(keys))
 
 
 def candidates(products: QuerySet[Any] | Manager[Any] | None) -> QuerySet[Any]:
@@ -112,13 +122,14 @@ def leave_out(
     shopper: Shopper,
     request: HttpRequest | None,
     bought: bool,
+    carted: bool = True,
 ) -> _Products:
-    """`products` without some, without the cart and, with `bought`, without what the shopper ever bought."""
-    cart = import_string(settings.CART)(request) if settings.CART and request else ()
+    """`products` without some, with `carted` without the cart, with `bought` without what was ever bought."""
+    cart = import_string(settings.CART)(request) if carted and settings.CART and request else ()
     if left_out := {key_of(product) for product in (*keys, *cart)}:
         products = products.exclude(pk__in=left_out)
     asked = [_BOUGHT] if bought else []
-    if settings.CART is None:
+    if carted and settings.CART is None:
         asked.append(_CARTED)
     if not asked or shopper == NOBODY:
         return products

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,16 @@ class _Version(ABC):
         Raises:
             ValueError: the stored vectors have another number of dimensions than the version says.
         """
+
+    def of(self, place: int) -> Self:
+        """What it learned of the product of one event, as if there were no other."""
+        size = len(self.packed) // max(len(self.places), 1)
+        kept = b"".join(
+            bytes(2) + self.packed[start + 2 : start + size]
+            for start, other in zip(range(0, len(self.packed), size or 1), self.places.tolist(), strict=True)
+            if other == place
+        )
+        return replace(self, packed=kept)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import connections, router, transaction
+from django.http import HttpRequest
 from django.template import Library, Node, TemplateSyntaxError
 from django.template.base import FilterExpression, Parser, Token, token_kwargs
 from django.template.context import Context
@@ -26,7 +27,12 @@ register.simple_tag(track_view, takes_context=True)
 
 HEADINGS = {"recommended_for_you": _("Recommended for you"), "similar_items": _("Similar items")}
 LOOKS = ("heading", "template")
+POSITION = {"recommendations": '"slug"'}
+"""What a tag wants first, where that is no product."""
+SHOWN = "_shop_recs_shown"
+"""Where a request keeps what the lists of its page show."""
 OPTIONS = {
+    "recommendations": ("seeds", "limit", "products", "exclude"),
     "recommended_for_you": ("limit", "products", "product", "exclude"),
     "similar_items": ("limit", "products", "exclude"),
 }
@@ -40,12 +46,12 @@ class ListNode(Node):
     def __init__(
         self,
         kind: str,
-        seeds: FilterExpression | None,
+        first: FilterExpression | None,
         options: Mapping[str, FilterExpression],
         variable: str | None,
     ) -> None:
         self.kind = kind
-        self.seeds = seeds
+        self.first = first
         self.options = options
         self.variable = variable
 
@@ -65,14 +71,27 @@ class ListNode(Node):
 
     def _ask(self, context: Context, options: dict[str, Any]) -> Recommendations:
         request = context.get("request")
-        if self.seeds is not None:
-            return serving.similar_items(self.seeds.resolve(context), request=request, **options)
+        first = None if self.first is None else self.first.resolve(context)
+        if self.kind == "similar_items":
+            return serving.similar_items(first, request=request, **options)
         if request is None:
             raise LookupError(
                 "there is no request in the template's context; add "
                 '"django.template.context_processors.request" to the context processors'
             )
+        if self.kind == "recommendations":
+            return _placed(request, str(first), **options)
         return serving.recommended_for_you(request, **options)
+
+
+def _placed(
+    request: HttpRequest, slug: str, *, exclude: Iterable[Any] = (), **options: Any
+) -> Recommendations:
+    """The list of a placement, without what the lists above it on the same page show."""
+    shown: list[Any] = request.__dict__.setdefault(SHOWN, [])
+    recommendations = serving.recommend(slug, request, exclude=[*exclude, *shown], **options)
+    shown += [product.pk for product in recommendations]
+    return recommendations
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,20 @@ class Item:
     product: Any
     card: Card
     recommendation: Recommendation
+
+
+@register.tag
+def recommendations(parser: Parser, token: Token) -> ListNode:
+    """The list of a placement; nothing at all where it is empty. Lists of a page do not repeat a product.
+
+    Usage::
+
+        {% recommendations "home" [seeds=…] [limit=…] [products=…] [exclude=…] [heading=…] [template=…] %}
+        {% recommendations "home" [seeds=…] [limit=…] [products=…] [exclude=…] as list %}
+
+    Templates: the one named, or else `shop_recs/<slug>.html`, or else `shop_recs/widget.html`.
+    """
+    return _parsed(parser, token, positions=1)
 
 
 @register.tag
@@ -95,7 +128,7 @@ def recommended_for_you(parser: Parser, token: Token) -> ListNode:
 
     Templates: the one named, or else `shop_recs/recommended_for_you.html`, or else `shop_recs/widget.html`.
     """
-    return _parsed(parser, token, seeds=0)
+    return _parsed(parser, token, positions=0)
 
 
 @register.tag
@@ -109,19 +142,21 @@ def similar_items(parser: Parser, token: Token) -> ListNode:
 
     Templates: the one named, or else `shop_recs/similar_items.html`, or else `shop_recs/widget.html`.
     """
-    return _parsed(parser, token, seeds=1)
+    return _parsed(parser, token, positions=1)
 
 
-def _parsed(parser: Parser, token: Token, *, seeds: int) -> ListNode:
+def _parsed(parser: Parser, token: Token, *, positions: int) -> ListNode:
     kind, *bits = token.split_contents()
     variable = None
     if len(bits) > 1 and bits[-2] == "as":
         *bits, _as, variable = bits
-    positional = [parser.compile_filter(bits.pop(0)) for _seed in range(min(seeds, len(bits)))]
+    positional = [parser.compile_filter(bits.pop(0)) for _place in range(min(positions, len(bits)))]
     options = token_kwargs(bits, parser)
     allowed = OPTIONS[kind] if variable else (*LOOKS, *OPTIONS[kind])
-    if len(positional) < seeds or bits or set(options) - set(allowed):
-        usage = " ".join([kind, *["product"] * seeds, *(f"[{name}=…]" for name in allowed)])
+    if len(positional) < positions or bits or set(options) - set(allowed):
+        usage = " ".join(
+            [kind, *[POSITION.get(kind, "product")] * positions, *(f"[{name}=…]" for name in allowed)]
+        )
         raise TemplateSyntaxError(
             f"{{% {token.contents} %}} is not understood; write "
             f"{{% {usage}{' as ' + variable if variable else ''} %}}"
@@ -137,10 +172,11 @@ def _widget(
     heading: Any = None,
     template: str | None = None,
 ) -> str:
+    kind = recommendations.placement or kind
     named = [template] if template else [f"shop_recs/{kind}.html", "shop_recs/widget.html"]
     values = {
         "kind": kind,
-        "heading": heading or HEADINGS[kind],
+        "heading": heading or recommendations.heading or HEADINGS[kind],
         "recommendations": recommendations,
         "items": [Item(product, card(product), product.recommendation) for product in recommendations],
         "item_templates": [f"shop_recs/{kind}_item.html", "shop_recs/item.html"],

@@ -14,7 +14,9 @@ from django.contrib.auth import get_user_model
 from django.db import connections, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
+from shop_recs.conf import settings
 from shop_recs.models import Interaction, Visitor
 from shop_recs.tracking import identity
 from shop_recs.tracking.identity import Shopper
@@ -26,8 +28,8 @@ from shop_recs.tracking.identity import Shopper
 # some never deadlock.
 _APPEND = """
 WITH made AS (
-    INSERT INTO {visitor} AS known (id, user_id, created_at)
-    VALUES (%s, (SELECT {user_key} FROM {user} WHERE {user_key} = %s), %s)
+    INSERT INTO {visitor} AS known (id, user_id, created_at, segment)
+    VALUES (%s, (SELECT {user_key} FROM {user} WHERE {user_key} = %s), %s, %s)
     ON CONFLICT (id) DO {on_conflict}
     RETURNING id
 ), owner AS (
@@ -53,6 +55,9 @@ SELECT EXISTS (SELECT FROM owner), ARRAY(SELECT id FROM stored)
 """
 
 
+SEGMENT_LENGTH = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An interaction to be appended; its visitor is decided by the insert."""
@@ -67,20 +72,24 @@ class Event:
     recommendation_id: UUID | None = None
 
 
-def append(shopper: Shopper, events: Sequence[Event], *, binds: bool = False) -> set[UUID] | None:
+def append(
+    shopper: Shopper, events: Sequence[Event], *, binds: bool = False, segment: str = ""
+) -> set[UUID] | None:
     """Append events, making the visitor where it is new; one statement.
 
     Args:
         shopper: visitor and user; a visitor that does not exist is made with this user.
         events: what to append; ids that are in the log already are left alone.
         binds: the visitor exists without a user and is to be bound to the shopper's user.
+        segment: of a visitor that is made.
 
     Returns:
         The ids of the events stored now; None, and nothing stored, where the visitor is somebody else's.
     """
     using = router.db_for_write(Interaction)
     now, user_id = timezone.now(), _user_key(shopper.user_id, using)
-    parameters = [shopper.visitor_id, user_id, now, shopper.visitor_id, user_id, now, *_columns(events)]
+    visitor = [shopper.visitor_id, user_id, now, segment]
+    parameters = [*visitor, shopper.visitor_id, user_id, now, *_columns(events)]
     with savepoint(using), connections[using].cursor() as cursor:
         cursor.execute(_statement(using, binds=binds), parameters)
         owned, stored = cursor.fetchone()
@@ -98,13 +107,23 @@ def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]
         The visitor, and the ids of the events stored now.
     """
     shopper, binds = identity.claim(request)
+    segment = segment_of(request)
     visitor_id = shopper.visitor_id or uuid4()
-    stored = append(Shopper(visitor_id, shopper.user_id), events_of(visitor_id), binds=binds)
+    stored = append(Shopper(visitor_id, shopper.user_id), events_of(visitor_id), binds=binds, segment=segment)
     if stored is None:
         visitor_id = uuid4()
-        stored = append(Shopper(visitor_id, shopper.user_id), events_of(visitor_id)) or set()
+        whom = Shopper(visitor_id, shopper.user_id)
+        stored = append(whom, events_of(visitor_id), segment=segment) or set()
     identity.remember(request, Shopper(visitor_id, shopper.user_id))
     return visitor_id, stored
+
+
+def segment_of(request: HttpRequest) -> str:
+    """The segment of whoever makes a request, by `SHOP_RECS["SEGMENT"]`; empty without one."""
+    if settings.SEGMENT is None:
+        return ""
+    segment = str(import_string(settings.SEGMENT)(request))
+    return segment[:SEGMENT_LENGTH]
 
 
 def savepoint(using: str) -> AbstractContextManager[None]:

@@ -66,6 +66,11 @@ def load(parent: Parent, version_id: int, rows: Iterable[Sequence[Any]]) -> None
             copy.set_types(types)
             for row in rows:
                 copy.write_row((version_id, *row))
+    complete(parent, version_id)
+
+
+def complete(parent: Parent, version_id: int) -> None:
+    """Give a filled table its key and its statistics."""
     key = sql.SQL(", ").join(sql.Identifier(column.attname) for column in parent._meta.pk_fields)
     _execute("ALTER TABLE {table} ADD PRIMARY KEY ({key})", parent, version_id, key=key)
     _execute("ANALYZE {table}", parent, version_id)

@@ -22,6 +22,8 @@ def test_every_endpoint_is_described(schema):
     assert described == {
         ("/v1/recommendations/", "get"),
         ("/v1/items/{id}/similar/", "get"),
+        ("/v1/placements/{slug}/", "get"),
+        ("/v1/placements/", "post"),
         ("/v1/events/", "post"),
         ("/v1/models/", "get"),
         ("/v1/models/{id}/", "get"),

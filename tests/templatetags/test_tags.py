@@ -230,3 +230,21 @@ def test_the_widget_speaks_german(shop):
     assert "Empfohlen für Sie" in html
     assert "Ähnliche Artikel" in html
     assert "ähnlich wie Chair 0" in html
+
+
+def test_a_placement_stands_where_its_slug_is_named(shop):
+    html = render('{% recommendations "recommended-for-you" limit=3 %}', shop)
+    assert "Recommended for you</h2>" in html
+    assert len(titles(html)) == 3
+
+
+def test_placements_of_one_page_do_not_repeat_a_product(shop):
+    both = render(
+        '{% recommendations "recommended-for-you" limit=4 %}{% recommendations "popular" limit=4 %}', shop
+    )
+    assert len(titles(both)) == len(set(titles(both))) == 8
+
+
+def test_a_placement_that_there_is_not_leaves_the_page_alone(shop, settings):
+    settings.DEBUG = False
+    assert render('a{% recommendations "nowhere" %}b', shop) == "ab"

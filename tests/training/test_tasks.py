@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from shop_recs.exceptions import Superseded, TrainingFailed
-from shop_recs.models import ActiveModel, ModelVersion
+from shop_recs.models import ActiveModel, ItemScore, ModelVersion
 from shop_recs.training import lease
 from tests.training import workers
 from tests.training.conftest import PLUGINS, orphans
@@ -87,6 +87,14 @@ def test_a_worker_cleans_up_after_the_dead(committed, app):
     dead.held().update(heartbeat_at=timezone.now() - timedelta(hours=1))
     app.send_task("shop_recs.tasks.clean_up").get(SECONDS)
     assert statuses() == [Status.FAILED]
+
+
+def test_a_worker_rolls_up_what_is_popular_and_what_is_bought_together(log, app):
+    app.send_task("shop_recs.tasks.roll_up").get(SECONDS)
+    assert ItemScore.objects.filter(ranking="popular").count() == len(log)
+    app.send_task("shop_recs.tasks.roll_up_bought_together").get(SECONDS)
+    served = ActiveModel.objects.filter(algorithm__in=["bought_together", "also_bought"])
+    assert {active.version.status for active in served} == {Status.READY}
 
 
 def test_a_second_request_is_answered_while_the_first_runs(log, app, until):

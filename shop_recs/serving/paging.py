@@ -1,0 +1,35 @@
+"""How a list goes on: a signed token that holds what its pages before gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core import signing
+
+MOST_PAGED = 200
+"""Products that a list goes on to give, page by page."""
+
+SALT = "shop_recs.next"
+
+
+def token(slug: str, given: Sequence[Any]) -> str:
+    """What continues the list of a placement that gave the products with these keys."""
+    return signing.dumps([slug, *map(str, given)], salt=SALT, compress=True)
+
+
+def continued(slug: str, after: str | None) -> list[Any]:
+    """The keys of the products that the pages before gave.
+
+    Raises:
+        ValueError: it continues no list of this placement.
+    """
+    if after is None:
+        return []
+    try:
+        of, *keys = signing.loads(after, salt=SALT)
+    except signing.BadSignature:
+        of, keys = None, []
+    if of != slug:
+        raise ValueError(f"{after!r:.40} continues no list of {slug!r}; take `next` of its page before")
+    return list(keys)

@@ -1,0 +1,275 @@
+"""The ways to rank: each knows which products it knows, and measures them in SQL."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from django.db.models import (
+    BinaryField,
+    BooleanField,
+    F,
+    FilteredRelation,
+    FloatField,
+    Func,
+    Q,
+    QuerySet,
+)
+from django.db.models.expressions import BaseExpression
+from pgvector import Vector
+
+from shop_recs.models import Kind
+from shop_recs.serving.lookup import IsNeighbour, ListedPosition, NeighbourDistance
+from shop_recs.serving.versions import NeighbourVersion, VectorVersion
+
+_Products = TypeVar("_Products", bound=QuerySet[Any])
+
+Floats = npt.NDArray[np.float32]
+
+VECTORS, SCORES = "shop_recs_vectors", "shop_recs_scores"
+
+
+class SearchOn(Func):
+    """Always true; makes a search of the index go on until enough rows have passed the filters.
+
+    A condition without columns is evaluated before the scan begins, and `set_config(…, true)` lasts until the
+    transaction ends: with this statement, unless the shop opened one. So none need be opened for it.
+    """
+
+    template = (
+        "(SELECT set_config('hnsw.ef_search', '100', true) || "
+        "set_config('hnsw.iterative_scan', 'strict_order', true)) IS NOT NULL"
+    )
+    output_field = BooleanField()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a rung says of a product it knows.
+
+    Attributes:
+        score: higher is better.
+        vector: the product's, where the rung ranks by vectors and for each shopper.
+        place: of the event that adds most to the score, where the rung knows.
+        kind: what the shopper did with the product itself, where that is the reason.
+    """
+
+    score: float
+    vector: Floats | None = None
+    place: int | None = None
+    kind: Kind | None = None
+
+
+class Rung(ABC):
+    """One way to rank.
+
+    Attributes:
+        personal: the ranking depends on the events; otherwise all shoppers get the same.
+    """
+
+    personal: bool
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """The name that a list gives for what this rung ranked."""
+
+    @property
+    def version_id(self) -> int | None:
+        """The model version behind it, where there is one."""
+        return None
+
+    @abstractmethod
+    def known(self, products: _Products) -> _Products:
+        """The products that it knows, with what measures them joined."""
+
+    @property
+    def relation(self) -> str:
+        """What `known` joins; empty for nothing."""
+        return ""
+
+    def joined(self, products: _Products, alias: str) -> _Products:
+        """All products, with what measures those that it knows joined as `alias`."""
+        return products
+
+    @abstractmethod
+    def measures(self, alias: str) -> Mapping[str, BaseExpression | F]:
+        """`distance`, by which less is better and NULL is unknown, and whatever else `read` wants."""
+
+    @abstractmethod
+    def read(self, values: Mapping[str, Any]) -> Measured:
+        """What the values of `measures` say of a product that it knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class VectorRung(Rung):
+    """Ranks by the distance of a product's vector from a query vector.
+
+    Attributes:
+        version: pinned for the whole list.
+        query: `(dimensions,)` float32.
+        by_angle: rank by cosine instead of the inner product.
+        indexed: let the index give the order.
+    """
+
+    version: VectorVersion
+    personal: bool
+    query: Floats
+    by_angle: bool
+    indexed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.query.shape != (self.version.dimensions,):
+            raise ValueError(f"a query vector of shape {self.query.shape}, not ({self.version.dimensions},)")
+        if not np.isfinite(self.query).all():
+            raise ValueError("a query vector that is not finite")
+
+    @property
+    def source(self) -> str:
+        return self.version.algorithm
+
+    @property
+    def version_id(self) -> int:
+        return self.version.id
+
+    @property
+    def relation(self) -> str:
+        return VECTORS
+
+    def known(self, products: _Products) -> _Products:
+        return products.filter(*[SearchOn()] * self.indexed, shop_recs_vectors__version=self.version.id)
+
+    def joined(self, products: _Products, alias: str) -> _Products:
+        of_version = Q(shop_recs_vectors__version=self.version.id)
+        return products.annotate(**{alias: FilteredRelation(VECTORS, condition=of_version)})
+
+    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
+        vector = f"{alias}__vector"
+        # An index serves the very expression it was built on, and that names the number of dimensions.
+        cast = f"::vector({self.version.dimensions})" if self.indexed else ""
+        operator, query = "<=>" if self.by_angle else "<#>", Vector(self.query).to_text()
+        template = f"(%(expressions)s){cast} {operator} '{query}'"
+        measures: dict[str, BaseExpression | F] = {
+            "distance": Func(vector, template=template, output_field=FloatField())
+        }
+        if self.personal:
+            # Bytes are read faster; without an index they would be packed for every product there is.
+            packed = Func(vector, function="vector_send", output_field=BinaryField())
+            measures["vector"] = packed if self.indexed else F(vector)
+        return measures
+
+    def read(self, values: Mapping[str, Any]) -> Measured:
+        score = 1.0 - values["distance"] if self.by_angle else -values["distance"]
+        return Measured(score, vector=_unpacked(values.get("vector")))
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourRung(Rung):
+    """Ranks by what the events add to a product: the sum of their weights times the scores of the pairs.
+
+    Attributes:
+        version: pinned for the whole list.
+        products: the keys of the events that count, oldest first.
+        weights: of each of these events, positive.
+        places: where each of them is among all events, or None where its product was deleted since.
+    """
+
+    version: NeighbourVersion
+    personal: bool
+    products: Sequence[Any]
+    weights: Sequence[float]
+    places: Sequence[int | None]
+
+    @property
+    def source(self) -> str:
+        return self.version.algorithm
+
+    @property
+    def version_id(self) -> int:
+        return self.version.id
+
+    def known(self, products: _Products) -> _Products:
+        return products.filter(IsNeighbour(self))
+
+    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
+        return {"distance": NeighbourDistance(self)}
+
+    def read(self, values: Mapping[str, Any]) -> Measured:
+        distance, place = values["distance"]
+        return Measured(-distance, place=None if place is None else int(place))
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreRung(Rung):
+    """Ranks by rolled up scores, the same for everybody of a segment.
+
+    Attributes:
+        ranking: `"popular"` or `"trending"`.
+        segment: empty for the whole shop.
+    """
+
+    ranking: str
+    segment: str = ""
+    personal: bool = False
+
+    @property
+    def source(self) -> str:
+        return self.ranking
+
+    @property
+    def relation(self) -> str:
+        return SCORES
+
+    def known(self, products: _Products) -> _Products:
+        return products.filter(shop_recs_scores__ranking=self.ranking, shop_recs_scores__segment=self.segment)
+
+    def joined(self, products: _Products, alias: str) -> _Products:
+        own = Q(shop_recs_scores__ranking=self.ranking, shop_recs_scores__segment=self.segment)
+        return products.annotate(**{alias: FilteredRelation(SCORES, condition=own)})
+
+    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
+        negative = Func(f"{alias}__score", template="-%(expressions)s", output_field=FloatField())
+        return {"distance": negative}
+
+    def read(self, values: Mapping[str, Any]) -> Measured:
+        return Measured(-values["distance"])
+
+
+@dataclass(frozen=True, eq=False)
+class ListedRung(Rung):
+    """Ranks certain products in a given order: what the shopper viewed, or might buy again.
+
+    Attributes:
+        name: the source that lists give.
+        products: keys, the best first, without repeats.
+        kinds: what the shopper did with each.
+    """
+
+    name: str
+    products: Sequence[Any]
+    kinds: Sequence[Kind]
+    personal: bool = True
+
+    @property
+    def source(self) -> str:
+        return self.name
+
+    def known(self, products: _Products) -> _Products:
+        return products.filter(pk__in=self.products)
+
+    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
+        return {"distance": ListedPosition(self.products)}
+
+    def read(self, values: Mapping[str, Any]) -> Measured:
+        position = int(values["distance"])
+        return Measured(1.0 / position, kind=self.kinds[position - 1])
+
+
+def _unpacked(vector: bytes | list[float] | None) -> Floats | None:
+    if isinstance(vector, bytes):
+        return np.frombuffer(vector, dtype=">f4", offset=4).astype(np.float32)
+    return None if vector is None else np.asarray(vector, dtype=np.float32)
