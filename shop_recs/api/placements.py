@@ -6,14 +6,13 @@ from typing import Any
 
 from django.http import Http404
 from django.urls import path
-from django.utils.cache import patch_cache_control
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from shop_recs.api.recommendations import MAX_LIMIT, ListView, excluded, key_of, limit_of
+from shop_recs.api.recommendations import MAX_LIMIT, PersonalView, excluded, key_of, limit_of
 from shop_recs.api.schema import extend_schema
 from shop_recs.api.serializers import (
     PlacementQuerySerializer,
@@ -58,16 +57,7 @@ class AsksSerializer(serializers.Serializer[Any]):
     placements = AskSerializer(many=True, allow_empty=False)
 
 
-class PlacementView(ListView):
-    """Common to one list and to several: answers that depend on who asks are never cached."""
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        patch_cache_control(response, private=True, no_store=True)
-        return response
-
-
-class OnePlacement(PlacementView):
+class OnePlacement(PersonalView):
     """The list of one placement."""
 
     @extend_schema(
@@ -92,7 +82,7 @@ class OnePlacement(PlacementView):
         return Response(as_json(recommendations))
 
 
-class Placements(PlacementView):
+class Placements(PersonalView):
     """Several lists of one page, which do not repeat a product."""
 
     parser_classes = [JSONParser]

@@ -39,7 +39,16 @@ class ListView(APIView):
     versioning_class = None
 
 
-class RecommendationsView(ListView):
+class PersonalView(ListView):
+    """Lists that depend on who asks; never cached, since the next event changes them."""
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+class RecommendationsView(PersonalView):
     """Products for the visitor or user who asks; never cached, since the next event changes them."""
 
     @extend_schema(
@@ -57,11 +66,6 @@ class RecommendationsView(ListView):
             exclude=excluded(request),
         )
         return Response(as_json(recommendations))
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        patch_cache_control(response, private=True, no_store=True)
-        return response
 
 
 class SimilarView(ListView):

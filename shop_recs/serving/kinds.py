@@ -91,7 +91,8 @@ USUAL: Mapping[str, Usual] = {
     ),
     PlacementKind.STILL_IN_MIND: Usual(_("Still in mind?"), About.SHOPPER, {"still_in_mind": 1.0}, days=60),
     PlacementKind.BUY_AGAIN: Usual(_("Buy again"), About.SHOPPER, {"buy_again": 1.0}),
-    PlacementKind.RANK: Usual(_("For you"), About.SHOPPER, {"personal": 1.0}, (LADDER,)),
+    # What nobody knows keeps the caller's order, and nothing is left out: the caller chose the products.
+    PlacementKind.RANK: Usual(_("For you"), About.SHOPPER, {"personal": 1.0}),
 }
 
 

@@ -231,8 +231,6 @@ class _List:
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
             products = arrived(products, self.placement.days or self.usual.days)
         exclude = self.usual.exclude if self.placement.exclude is None else set(self.placement.exclude)
-        if self.placement.kind == PlacementKind.RANK and self.placement.exclude is None:
-            exclude = set()  # the caller said which products these are
         keys = [*self.seeds, *self.ask.exclude, *self.page.shown, *self.before]
         if Exclusion.VIEWED in exclude:
             keys += self.page.of_shopper.viewed_lately(settings.EXCLUDE_VIEWED)
@@ -273,9 +271,9 @@ class _List:
         if name == "last_viewed":
             return next(ladder.for_similar(page.of_shopper.last_viewed()), None)
         if name == "recently_viewed":
-            return past.recently_viewed(page.past, days=self._days(90))
+            return past.recently_viewed(page.past, days=self._days(PlacementKind.RECENTLY_VIEWED))
         if name == "still_in_mind":
-            return past.still_in_mind(page.past, days=self._days(60))
+            return past.still_in_mind(page.past, days=self._days(PlacementKind.STILL_IN_MIND))
         if name == "buy_again":
             return past.buy_again(page.past)
         return self._of_algorithm(name)
@@ -288,8 +286,9 @@ class _List:
             return None
         return ladder.of_version(seen, version, similar=bool(of_seeds))
 
-    def _days(self, usual: int) -> int:
-        return self.placement.days or self.usual.days or usual
+    def _days(self, kind: PlacementKind) -> int:
+        """The placement's window, its kind's, or that of the kind whose retriever it blends."""
+        return self.placement.days or self.usual.days or USUAL[kind].days
 
     def _fallback(self, name: str) -> Iterator[Rung]:
         if name == LADDER:

@@ -24,7 +24,7 @@ from pgvector import Vector
 
 from shop_recs.models import Kind
 from shop_recs.serving.lookup import IsNeighbour, ListedPosition, NeighbourDistance
-from shop_recs.serving.versions import NeighbourVersion, VectorVersion
+from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
@@ -106,18 +106,36 @@ class Rung(ABC):
 
 
 @dataclass(frozen=True, eq=False)
-class VectorRung(Rung):
-    """Ranks by the distance of a product's vector from a query vector.
+class VersionRung(Rung):
+    """Ranks by what a model version learned.
 
     Attributes:
         version: pinned for the whole list.
+    """
+
+    version: ActiveVersion
+    personal: bool
+
+    @property
+    def source(self) -> str:
+        return self.version.algorithm
+
+    @property
+    def version_id(self) -> int:
+        return self.version.id
+
+
+@dataclass(frozen=True, eq=False)
+class VectorRung(VersionRung):
+    """Ranks by the distance of a product's vector from a query vector.
+
+    Attributes:
         query: `(dimensions,)` float32.
         by_angle: rank by cosine instead of the inner product.
         indexed: let the index give the order.
     """
 
     version: VectorVersion
-    personal: bool
     query: Floats
     by_angle: bool
     indexed: bool = False
@@ -127,14 +145,6 @@ class VectorRung(Rung):
             raise ValueError(f"a query vector of shape {self.query.shape}, not ({self.version.dimensions},)")
         if not np.isfinite(self.query).all():
             raise ValueError("a query vector that is not finite")
-
-    @property
-    def source(self) -> str:
-        return self.version.algorithm
-
-    @property
-    def version_id(self) -> int:
-        return self.version.id
 
     @property
     def relation(self) -> str:
@@ -168,29 +178,19 @@ class VectorRung(Rung):
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourRung(Rung):
+class NeighbourRung(VersionRung):
     """Ranks by what the events add to a product: the sum of their weights times the scores of the pairs.
 
     Attributes:
-        version: pinned for the whole list.
         products: the keys of the events that count, oldest first.
         weights: of each of these events, positive.
         places: where each of them is among all events, or None where its product was deleted since.
     """
 
     version: NeighbourVersion
-    personal: bool
     products: Sequence[Any]
     weights: Sequence[float]
     places: Sequence[int | None]
-
-    @property
-    def source(self) -> str:
-        return self.version.algorithm
-
-    @property
-    def version_id(self) -> int:
-        return self.version.id
 
     def known(self, products: _Products) -> _Products:
         return products.filter(IsNeighbour(self))
