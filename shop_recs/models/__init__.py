@@ -13,6 +13,7 @@ from shop_recs.models.interactions import (
 )
 from shop_recs.models.neighbours import ItemNeighbour
 from shop_recs.models.placements import Exclusion, Placement, PlacementKind
+from shop_recs.models.rules import Action, MerchandisingRule
 from shop_recs.models.scores import ItemScore, RepeatInterval
 from shop_recs.models.vectors import ItemVector
 from shop_recs.models.versions import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
@@ -20,6 +21,7 @@ from shop_recs.models.visitors import Visitor
 
 __all__ = [
     "KIND_NAMES",
+    "Action",
     "ActiveModel",
     "CartAddition",
     "EncoderArtefact",
@@ -32,6 +34,7 @@ __all__ = [
     "ItemVector",
     "JudgedFit",
     "Kind",
+    "MerchandisingRule",
     "ModelVersion",
     "Placement",
     "PlacementKind",

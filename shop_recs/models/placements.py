@@ -58,6 +58,12 @@ class Placement(models.Model):
     diversity = models.FloatField(
         _("diversity"), default=0.0, validators=[MinValueValidator(0), MaxValueValidator(1)]
     )
+    exploration = models.FloatField(
+        _("exploration"), default=0.0, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
+    fatigue = models.FloatField(
+        _("fatigue"), default=0.0, validators=[MinValueValidator(0), MaxValueValidator(1)]
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
 
     class Meta:
