@@ -12,6 +12,7 @@ import pytest
 from celery import Celery, current_app
 
 from shop_recs.conf import get_product_model
+from shop_recs.serving import encoding, ladder
 
 DATA = Path(
     os.environ.get("SHOP_RECS_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")
@@ -22,6 +23,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what trains where the extra is not installed, as on a web server."""
     if item.get_closest_marker("training") and find_spec("torch") is None:
         pytest.skip('training needs the extra: pip install "shop_recs[train]"')
+
+
+@pytest.fixture(autouse=True)
+def _nothing_held() -> None:
+    """What a process holds or reported once belongs to one test."""
+    encoding.forget()
+    ladder._reported.clear()
 
 
 @pytest.fixture

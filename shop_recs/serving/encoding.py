@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections import OrderedDict
 from contextlib import suppress
+from time import monotonic
 
 from shop_recs.algorithms import encoders
 from shop_recs.algorithms.encoders import Encoder
@@ -15,20 +16,34 @@ logger = logging.getLogger(__name__)
 HELD_AT_MOST = 32
 """A process that lives through many publishes lets the encoders go that it used longest ago."""
 
-# None marks content that turned out broken: it is neither read nor reported again.
-_held: OrderedDict[str, Encoder | None] = OrderedDict()
+RETRY_AFTER = 60.0
+"""Seconds after which content that could not be loaded is read again: memory may have been short, or the row
+was repaired, or another version has the same encoder intact."""
+
+_held: OrderedDict[str, Encoder] = OrderedDict()
+_broken: dict[str, float] = {}
 
 
 def held() -> list[str]:
-    """The checksums whose content need not be read again."""
-    return list(_held)
+    """The checksums whose content need not be read again, or not yet."""
+    # What is let go here is read again by the very statement that asks; later it would be missed.
+    while len(_held) > HELD_AT_MOST:
+        _held.popitem(last=False)
+    now = monotonic()
+    return [*_held, *(sha256 for sha256, since in list(_broken.items()) if now < since + RETRY_AFTER)]
 
 
 def hold(name: str, content: bytes, *, sha256: str) -> None:
-    """Load an encoder for later use; one that is broken is reported once and then counts as missing."""
-    _held[sha256] = _loaded(name, content, sha256=sha256)
-    while len(_held) > HELD_AT_MOST:
-        _held.popitem(last=False)
+    """Load an encoder for later use; one that is broken is reported and counts as missing for a while."""
+    try:
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise ValueError("its content does not match its checksum")
+        _held[sha256] = encoders.load(name, content)
+    except Exception as error:  # whatever is wrong with it, the next rung of the ladder answers
+        _broken[sha256] = monotonic()
+        logger.error("Encoder %r (%s…) cannot be loaded: %s", name, sha256[:8], error)
+    else:
+        _broken.pop(sha256, None)
 
 
 def encoder(sha256: str) -> Encoder | None:
@@ -43,13 +58,4 @@ def encoder(sha256: str) -> Encoder | None:
 def forget() -> None:
     """Let all encoders go."""
     _held.clear()
-
-
-def _loaded(name: str, content: bytes, *, sha256: str) -> Encoder | None:
-    try:
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise ValueError("its content does not match its checksum")
-        return encoders.load(name, content)
-    except Exception as error:  # whatever is wrong with it, the next rung of the ladder answers
-        logger.error("Encoder %r (%s…) cannot be loaded: %s", name, sha256[:8], error)
-        return None
+    _broken.clear()

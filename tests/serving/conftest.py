@@ -13,17 +13,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from shop_recs.models import Interaction, Kind, ModelVersion, Visitor
-from shop_recs.serving import encoding, ladder
 from shop_recs.tracking import identity
 from shop_recs.tracking.identity import Shopper
 from tests.serving.versions import publish_vectors
-
-
-@pytest.fixture(autouse=True)
-def _nothing_held() -> None:
-    """What a process holds or reported once belongs to one test."""
-    encoding.forget()
-    ladder._reported.clear()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from shop_recs import recommended_for_you
 from shop_recs.models import EncoderArtefact, Kind
+from shop_recs.serving import encoding
 from tests.serving.versions import publish_popularity, publish_vectors
 
 
@@ -56,6 +57,16 @@ class TestBrokenVersions:
             record.message for record in caplog.records if "does not match its checksum" in record.message
         ]
         assert len(caplog.records) == 1
+
+    def test_an_encoder_that_was_repaired_answers_again(self, popular, visitor, request_of, monkeypatch):
+        artefact = EncoderArtefact.objects.get(version__algorithm="als")
+        damaged = EncoderArtefact.objects.filter(pk=artefact.pk)
+        damaged.update(content=b"damaged")
+        assert self.rungs(request_of(visitor)) == ["popular"] * 3
+        damaged.update(content=artefact.content)
+        assert self.rungs(request_of(visitor)) == ["popular"] * 3  # it is not read at every page
+        monkeypatch.setattr(encoding, "RETRY_AFTER", 0.0)
+        assert self.rungs(request_of(visitor)) == ["als"] * 3
 
     def test_a_missing_encoder_is_passed_over_and_reported_once(self, popular, visitor, request_of, caplog):
         EncoderArtefact.objects.filter(version__algorithm="als").delete()
