@@ -61,6 +61,13 @@ def test_it_agrees_with_recalculate_user(item_vectors: npt.NDArray[np.float32]) 
     np.testing.assert_allclose(scores, [score for score, *_ in explained], rtol=1e-3, atol=1e-4)
     added = [sum(part for _, part in parts) for _, parts, _ in explained]
     np.testing.assert_allclose(scores, added, rtol=1e-3, atol=1e-4)
+    # Item by item, too; `explain` knows item 3 once, the encoder both times.
+    of_event = item_vectors @ encoder.parts(history(item_vectors, items, ages)).T
+    of_item = [
+        [of_event[item, [i == seen for i in items]].sum() for seen in (3, 7, 11, 20)] for item in range(30)
+    ]
+    expected = [[dict(parts)[seen] for seen in (3, 7, 11, 20)] for _, parts, _ in explained]
+    np.testing.assert_allclose(of_item, expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 30])
@@ -76,6 +83,45 @@ def test_a_history_shorter_than_the_vectors_takes_the_smaller_system_to_the_same
     expected = np.linalg.solve(system, confidences @ seen)
     answer = encoder(history(item_vectors, items, [float(length - i) for i in items]))
     np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 30, 70])
+def test_what_the_interactions_add_sums_up_to_the_query(
+    item_vectors: npt.NDArray[np.float32], length: int
+) -> None:
+    rng = np.random.default_rng(length)
+    past = History(
+        vectors=item_vectors[rng.integers(30, size=length)],  # items repeat in the longer ones
+        kinds=rng.choice([VIEW, PURCHASE, 7], size=length, p=[0.6, 0.2, 0.2]).astype(np.int8),
+        ages=np.sort(rng.uniform(0, 40, size=length)).astype(np.float32)[::-1],
+    )
+    past.kinds[-1] = VIEW
+    encoder = encoder_of(item_vectors, half_life_days=10.0, step_decay=0.9, history_length=40)
+    parts = encoder.parts(past)
+    assert (parts.shape, parts.dtype) == (past.vectors.shape, np.float32)
+    np.testing.assert_allclose(parts.sum(axis=0), encoder(past), rtol=1e-4, atol=1e-6)
+    assert not parts[past.kinds == 7].any()
+    assert not parts[:-40].any()
+
+
+def test_a_part_is_the_inverse_of_the_system_times_confidence_and_vector(
+    item_vectors: npt.NDArray[np.float32],
+) -> None:
+    items = [4, 9, 4]
+    encoder = encoder_of(item_vectors, step_decay=0.5)
+    weights = np.array([0.25, 0.5, 1.0])
+    confidences = 4.0 * weights / math.sqrt(weights.sum())
+    system = encoder.gram.astype(np.float64)
+    for item, confidence in ((4, confidences[[0, 2]].sum()), (9, confidences[1])):
+        system += (confidence - 1) * np.outer(item_vectors[item], item_vectors[item])
+    parts = encoder.parts(history(item_vectors, items, [2.0, 1.0, 0.0]))
+    for part, item, confidence in zip(parts, items, confidences, strict=True):
+        np.testing.assert_allclose(part, np.linalg.inv(system) @ (confidence * item_vectors[item]), rtol=1e-4)
+
+
+def test_a_history_that_says_nothing_has_parts_of_zero(item_vectors: npt.NDArray[np.float32]) -> None:
+    assert not encoder_of(item_vectors).parts(history(item_vectors, [3, 9], [1.0, 0.0], kind=7)).any()
+    assert encoder_of(item_vectors).parts(history(item_vectors, [], [])).shape == (0, 8)
 
 
 def test_one_dimension_is_the_closed_form_by_hand() -> None:

@@ -54,6 +54,13 @@ def test_the_sum_is_of_the_vectors_by_their_weights() -> None:
     assert summing(history([1, 4, 1], [2, 1, 0], dimensions=2)).tolist() == [9.0, 12.5]
 
 
+def test_each_interaction_adds_its_weighted_vector_to_the_sum() -> None:
+    summing = WeightedSumEncoder(KIND_WEIGHTS, half_life_days=1.0, step_decay=1.0, history_length=2)
+    past = history([1, 4, 1], [2, 1, 0], dimensions=2)
+    assert summing.parts(past).tolist() == [[0, 0], [5.0, 7.5], [4, 5]]
+    assert summing.parts(past).sum(axis=0).tolist() == summing(past).tolist()
+
+
 def test_what_is_stored_comes_back() -> None:
     stored = load("weights", encoder(half_life_days=3.0, step_decay=0.7, history_length=9).dumps())
     assert isinstance(stored, WeightsEncoder)

@@ -62,6 +62,18 @@ class Encoder(ABC):
         """
 
 
+class AdditiveEncoder(Encoder):
+    """An encoder whose query vector is a sum over the interactions, so that every score is one, too."""
+
+    @abstractmethod
+    def parts(self, history: History) -> npt.NDArray[np.float32]:
+        """`(k, d)` float32, what each interaction of the history adds to its query vector.
+
+        They sum up to the query vector, and so their inner products with an item's vector to its score. All
+        are zero where the history says nothing; a part is zero where its interaction does not count.
+        """
+
+
 ENCODERS = {
     "constant": "shop_recs.algorithms.encoders.constant.ConstantEncoder",
     "fold-in": "shop_recs.algorithms.encoders.fold_in.FoldInEncoder",

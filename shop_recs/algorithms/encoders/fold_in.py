@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.encoders import Encoder, History
+from shop_recs.algorithms.encoders import AdditiveEncoder, History
 from shop_recs.algorithms.encoders.weights import recency_weights
 
 Floats = npt.NDArray[np.float32]
 
 
-class FoldInEncoder(Encoder):
+class FoldInEncoder(AdditiveEncoder):
     """The user vector that alternating least squares would give to this history.
 
     `x = (Y'Y + λI + Yu'(C - I)Yu)⁻¹ Yu'C 1` (Hu, Koren and Volinsky 2008). An interaction weighs what its
@@ -55,9 +55,7 @@ class FoldInEncoder(Encoder):
 
     def __call__(self, history: History) -> Floats | None:
         history = history.last(self.history_length)
-        weights = recency_weights(
-            history, self.kind_weights, half_life_days=self.half_life_days, step_decay=self.step_decay
-        )
+        weights = self._weights(history)
         vectors, weights = _sum_by_item(history.vectors[weights > 0], weights[weights > 0])
         if not len(vectors):
             return None
@@ -72,6 +70,30 @@ class FoldInEncoder(Encoder):
             system = self.gram + (vectors.T * (confidences - 1)) @ vectors
             query = np.linalg.solve(system, confidences @ vectors)
         return np.asarray(query, dtype=np.float32)
+
+    def parts(self, history: History) -> Floats:
+        """What each interaction adds to the query vector, exactly (section 5 of the paper).
+
+        For an interaction e with item i it is `(Y'Y + λI + Yu'(C - I)Yu)⁻¹ c_e y_i`; those with the same
+        item share its confidence by their weights.
+        """
+        parts = np.zeros_like(history.vectors)
+        weights = self._weights(history.last(self.history_length))
+        counting = weights > 0
+        if not counting.any():
+            return parts
+        vectors = history.vectors[-len(weights) :][counting].astype(np.float64)
+        confidences = self.alpha * weights[counting] / np.sqrt(weights.sum())
+        seen = np.unique(vectors, axis=0)
+        system = self.gram + (vectors.T * confidences) @ vectors - seen.T @ seen
+        added = np.linalg.solve(system, vectors.T * confidences)
+        parts[-len(weights) :][counting] = added.T
+        return parts
+
+    def _weights(self, history: History) -> Floats:
+        return recency_weights(
+            history, self.kind_weights, half_life_days=self.half_life_days, step_decay=self.step_decay
+        )
 
     def dumps(self) -> bytes:
         content = io.BytesIO()

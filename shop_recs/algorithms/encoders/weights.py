@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from shop_recs.algorithms.encoders import Encoder, History
+from shop_recs.algorithms.encoders import AdditiveEncoder, Encoder, History
 
 Floats = npt.NDArray[np.float32]
 
@@ -84,7 +84,7 @@ class WeightsEncoder(Encoder):
         )
 
 
-class WeightedSumEncoder(WeightsEncoder):
+class WeightedSumEncoder(WeightsEncoder, AdditiveEncoder):
     """The sum of the items' vectors by the same weights, `(d,)`."""
 
     name: ClassVar[str] = "weighted-sum"
@@ -94,6 +94,11 @@ class WeightedSumEncoder(WeightsEncoder):
         if weights is None:
             return None
         return np.asarray(weights @ history.vectors[-len(weights) :], dtype=np.float32)
+
+    def parts(self, history: History) -> Floats:
+        weights = self._weights(history)
+        weights[: -self.history_length] = 0
+        return np.asarray(weights[:, None] * history.vectors, dtype=np.float32)
 
 
 def _read(content: bytes) -> dict[str, npt.NDArray[Any]]:
