@@ -48,6 +48,10 @@ class Encoder(ABC):
     def __call__(self, history: History) -> npt.NDArray[np.float32] | None:
         """The query vector `(d,)` float32, or None where the history says nothing (it is empty, say)."""
 
+    def weights(self, history: History) -> npt.NDArray[np.float32] | None:
+        """`(k,)` how much each interaction counts; None where the encoder does not weigh them one by one."""
+        return None
+
     @abstractmethod
     def dumps(self) -> bytes:
         """The encoder as bytes, without pickle."""

@@ -55,7 +55,7 @@ class FoldInEncoder(AdditiveEncoder):
 
     def __call__(self, history: History) -> Floats | None:
         history = history.last(self.history_length)
-        weights = self._weights(history)
+        weights = self.weights(history)
         vectors, weights = _sum_by_item(history.vectors[weights > 0], weights[weights > 0])
         if not len(vectors):
             return None
@@ -77,23 +77,24 @@ class FoldInEncoder(AdditiveEncoder):
         For an interaction e with item i it is `(Y'Y + λI + Yu'(C - I)Yu)⁻¹ c_e y_i`; those with the same
         item share its confidence by their weights.
         """
+        weights = self.weights(history)
         parts = np.zeros_like(history.vectors)
-        weights = self._weights(history.last(self.history_length))
         counting = weights > 0
         if not counting.any():
             return parts
-        vectors = history.vectors[-len(weights) :][counting].astype(np.float64)
+        vectors = history.vectors[counting].astype(np.float64)
         confidences = self.alpha * weights[counting] / np.sqrt(weights.sum())
         seen = np.unique(vectors, axis=0)
         system = self.gram + (vectors.T * confidences) @ vectors - seen.T @ seen
-        added = np.linalg.solve(system, vectors.T * confidences)
-        parts[-len(weights) :][counting] = added.T
+        parts[counting] = np.linalg.solve(system, vectors.T * confidences).T
         return parts
 
-    def _weights(self, history: History) -> Floats:
-        return recency_weights(
+    def weights(self, history: History) -> Floats:
+        weights = recency_weights(
             history, self.kind_weights, half_life_days=self.half_life_days, step_decay=self.step_decay
         )
+        weights[: -self.history_length] = 0
+        return weights
 
     def dumps(self) -> bytes:
         content = io.BytesIO()

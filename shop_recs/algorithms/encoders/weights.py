@@ -54,13 +54,15 @@ class WeightsEncoder(Encoder):
         self.history_length = history_length
 
     def __call__(self, history: History) -> Floats | None:
-        weights = self._weights(history)[-self.history_length :]
+        weights = self.weights(history)[-self.history_length :]
         return weights if weights.any() else None
 
-    def _weights(self, history: History) -> Floats:
-        return recency_weights(
+    def weights(self, history: History) -> Floats:
+        weights = recency_weights(
             history, self.kind_weights, half_life_days=self.half_life_days, step_decay=self.step_decay
         )
+        weights[: -self.history_length] = 0
+        return weights
 
     def dumps(self) -> bytes:
         content = io.BytesIO()
@@ -96,9 +98,7 @@ class WeightedSumEncoder(WeightsEncoder, AdditiveEncoder):
         return np.asarray(weights @ history.vectors[-len(weights) :], dtype=np.float32)
 
     def parts(self, history: History) -> Floats:
-        weights = self._weights(history)
-        weights[: -self.history_length] = 0
-        return np.asarray(weights[:, None] * history.vectors, dtype=np.float32)
+        return np.asarray(self.weights(history)[:, None] * history.vectors, dtype=np.float32)
 
 
 def _read(content: bytes) -> dict[str, npt.NDArray[Any]]:

@@ -1,0 +1,107 @@
+"""What each event of a history adds to the scores of products: exactly, or by leaving the event out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from shop_recs.algorithms.encoders import AdditiveEncoder, Encoder, History
+from shop_recs.models import ItemNeighbour
+from shop_recs.serving import encoding
+from shop_recs.serving.context import Context
+from shop_recs.serving.rungs import Floats, Measured, NeighbourRung, Rung, VectorRung
+
+
+class Method(StrEnum):
+    """How it is known what an event adds."""
+
+    EXACT = "exact"
+    """The score is a sum over the events; these are its terms."""
+    LEFT_OUT = "left_out"
+    """The score less the score without the event. These do not sum up to the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What events add to scores.
+
+    Attributes:
+        method: how it is known.
+        places: `(k,)` of the events among those of the context; None where the product was deleted since.
+        amounts: `(n, k)` by product and event.
+    """
+
+    method: Method
+    places: list[int | None]
+    amounts: Floats
+
+    def of(self, number: int) -> dict[int | None, float]:
+        """What the events add to the score of one product, by place, those that change it most first."""
+        added: dict[int | None, float] = {}
+        for place, amount in zip(self.places, self.amounts[number].tolist(), strict=True):
+            added[place] = added.get(place, 0.0) + amount
+        return dict(sorted(added.items(), key=lambda pair: -abs(pair[1])))
+
+
+def contributions(
+    rung: Rung, context: Context, products: Sequence[tuple[Any, Measured]], *, using: str
+) -> Contributions | None:
+    """What the events of the context add to what the rung says of some products, given by their keys.
+
+    None where the rung does not rank by the events, or where it ranks the events' own products.
+    """
+    if isinstance(rung, NeighbourRung):
+        return _of_pairs(rung, [key for key, _ in products], using=using)
+    if not isinstance(rung, VectorRung) or not rung.personal:
+        return None
+    vectors = np.array([measured.vector for _, measured in products], dtype=np.float32)
+    vectors = vectors.reshape(-1, rung.version.dimensions)
+    if rung.by_angle:
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True) * np.linalg.norm(rung.query)
+        vectors /= lengths
+    method, parts = _parts(rung, context)
+    return Contributions(method, rung.version.places.tolist(), vectors @ parts.T)
+
+
+def _parts(rung: VectorRung, context: Context) -> tuple[Method, Floats]:
+    """`(k, d)` what each event that the version knows adds to the query vector."""
+    version = rung.version
+    if np.array_equal(rung.query, version.units.mean(axis=0)):
+        return Method.EXACT, version.units / np.float32(len(version.places))
+    encoder = encoding.encoder(str(version.sha256))
+    assert encoder is not None  # it made the query
+    history = context.history(version)
+    if isinstance(encoder, AdditiveEncoder):
+        return Method.EXACT, encoder.parts(history)
+    return Method.LEFT_OUT, rung.query - _without_each(encoder, history)
+
+
+def _without_each(encoder: Encoder, history: History) -> Floats:
+    """`(k, d)` the query vectors of the history without each of its interactions; zeros without an answer."""
+    rest = np.zeros_like(history.vectors)
+    for place in range(len(history)):
+        kept = np.arange(len(history)) != place
+        answer = encoder(History(history.vectors[kept], history.kinds[kept], history.ages[kept]))
+        if answer is not None:
+            rest[place] = answer
+    return rest
+
+
+def _of_pairs(rung: NeighbourRung, keys: Sequence[Any], *, using: str) -> Contributions:
+    """The weight of each event times the score of its pair with the product; one statement."""
+    pairs = ItemNeighbour.objects.using(using).filter(
+        version=rung.version.id, product__in=rung.products, neighbour__in=keys
+    )
+    scores = {(row.product_id, row.neighbour_id): row.score for row in pairs}
+    amounts = [
+        [
+            weight * scores.get((seen, key), 0.0)
+            for seen, weight in zip(rung.products, rung.weights, strict=True)
+        ]
+        for key in keys
+    ]
+    return Contributions(Method.EXACT, list(rung.places), np.array(amounts, dtype=np.float32))
