@@ -77,17 +77,16 @@ def _parts(rung: VectorRung, context: Context) -> tuple[Method, Floats]:
     history = context.history(version)
     if isinstance(encoder, AdditiveEncoder):
         return Method.EXACT, encoder.parts(history)
-    return Method.LEFT_OUT, rung.query - _without_each(encoder, history)
+    return Method.LEFT_OUT, rung.query - _without_each(encoder, history, rung.query)
 
 
-def _without_each(encoder: Encoder, history: History) -> Floats:
+def _without_each(encoder: Encoder, history: History, query: Floats) -> Floats:
     """`(k, d)` the query vectors of the history without each of its interactions; zeros without an answer."""
-    rest = np.zeros_like(history.vectors)
-    for place in range(len(history)):
+    rest = np.tile(query, (len(history), 1))
+    for place in range(max(len(history) - encoder.history_length, 0), len(history)):
         kept = np.arange(len(history)) != place
         answer = encoder(History(history.vectors[kept], history.kinds[kept], history.ages[kept]))
-        if answer is not None:
-            rest[place] = answer
+        rest[place] = 0 if answer is None else answer
     return rest
 
 
