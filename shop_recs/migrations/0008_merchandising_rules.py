@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="Cap: field of the product whose values are counted, “brand” or “category__parent” say.",
+                        help_text="Cap: field of the product whose values are counted, “brand” say.",
                         max_length=100,
                         verbose_name="per",
                     ),
@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="In force where a list is of one of these, or starts from a product of one.",
+                        help_text="In force where a list is of one, or starts from a product of one.",
                         verbose_name="categories",
                     ),
                 ),
@@ -157,7 +157,7 @@ class Migration(migrations.Migration):
                     "percent",
                     models.PositiveSmallIntegerField(
                         default=100,
-                        help_text="Of shoppers, always the same ones. Below 100 the rule never holds for who is not known, nor in lists that a cache shares.",
+                        help_text="Always the same shoppers; below 100 none that is unknown.",
                         validators=[
                             django.core.validators.MinValueValidator(0),
                             django.core.validators.MaxValueValidator(100),

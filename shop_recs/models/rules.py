@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +33,7 @@ class MerchandisingRule(models.Model):
     name = models.CharField(_("name"), max_length=100)
     enabled = models.BooleanField(_("enabled"), default=True)
     action = models.CharField(_("action"), max_length=8, choices=Action)
-    products = models.ManyToManyField(
+    products: models.ManyToManyField[Any, Any] = models.ManyToManyField(
         product_model_string(),
         verbose_name=_("products"),
         blank=True,
@@ -66,7 +68,7 @@ class MerchandisingRule(models.Model):
         max_length=100,
         blank=True,
         default="",
-        help_text=_("Cap: field of the product whose values are counted, “brand” or “category__parent” say."),
+        help_text=_("Cap: field of the product whose values are counted, “brand” say."),
     )
     share = models.FloatField(
         _("share"),
@@ -83,7 +85,7 @@ class MerchandisingRule(models.Model):
         help_text=_("Shown on products that are in the list by this rule, “Sponsored” say."),
     )
     placements = models.JSONField(_("placements"), default=list, blank=True)
-    sources = models.ManyToManyField(
+    sources: models.ManyToManyField[Any, Any] = models.ManyToManyField(
         product_model_string(),
         verbose_name=_("source products"),
         blank=True,
@@ -96,7 +98,7 @@ class MerchandisingRule(models.Model):
         _("categories"),
         default=list,
         blank=True,
-        help_text=_("In force where a list is of one of these, or starts from a product of one."),
+        help_text=_("In force where a list is of one, or starts from a product of one."),
     )
     segments = models.JSONField(_("segments"), default=list, blank=True)
     starts_at = models.DateTimeField(_("from"), null=True, blank=True)
@@ -108,10 +110,7 @@ class MerchandisingRule(models.Model):
         _("percent of traffic"),
         default=100,
         validators=[MinValueValidator(0), MaxValueValidator(100)],
-        help_text=_(
-            "Of shoppers, always the same ones. Below 100 the rule never holds for who is not known, nor in "
-            "lists that a cache shares."
-        ),
+        help_text=_("Always the same shoppers; below 100 none that is unknown."),
     )
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
-from shop_recs.models import Kind, Placement
+from shop_recs.models import Kind, MerchandisingRule, Placement
 from shop_recs.serving import encoding
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.tracking.identity import Shopper
@@ -37,16 +37,38 @@ class Event(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRule:
+    """A rule as the context read it.
+
+    Attributes:
+        rule: enabled, and within its time.
+        products: keys of its products.
+        sources: keys of the products that a list must start from.
+        of_category: keys of the page's seeds that are of one of its categories.
+    """
+
+    rule: MerchandisingRule
+    products: Sequence[Any] = ()
+    sources: Collection[Any] = ()
+    of_category: Collection[Any] = ()
+
+    def __str__(self) -> str:
+        return self.rule.name
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """The events, oldest first, the active versions in the order of the ladder, and others by algorithm.
 
-    `stored` are the rows of the admin for the placements that were asked for, by slug.
+    `stored` are the rows of the admin for the placements that were asked for, by slug; `rules` the
+    merchandising rules for these, the higher priority first.
     """
 
     events: Sequence[Event]
     versions: Sequence[ActiveVersion]
     others: Mapping[str, ActiveVersion] = field(default_factory=dict)
     stored: Mapping[str, Placement] = field(default_factory=dict)
+    rules: Sequence[StoredRule] = ()
 
     def version(self, algorithm: str) -> ActiveVersion | None:
         """The active version of an algorithm, of the ladder or not."""
@@ -134,7 +156,7 @@ _CONTEXT = """
         FROM event
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
-           {placements},
+           {of_page},
            version.id, version.algorithm, version.item_count, version.finds_similar,
            (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
            coalesce((
@@ -159,9 +181,42 @@ _CONTEXT = """
 """
 
 
-_PLACEMENTS = """(
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The lists of a page, as far as the context can tell something of them.
+
+    Attributes:
+        slugs: of the placements.
+        seeds: keys of all products that its lists start from.
+    """
+
+    slugs: Sequence[str] = ()
+    seeds: Sequence[Any] = ()
+
+
+NOTHING = Asked()
+
+_OF_PAGE = """(
     SELECT json_agg(placement) FROM shop_recs_placement AS placement
     WHERE placement.slug = ANY(%(slugs)s::text[])
+), (
+    SELECT json_agg(rule ORDER BY rule.priority DESC, rule.id)
+    FROM (
+        SELECT rule.*,
+               ARRAY(SELECT {product} FROM {rule_products} WHERE {rule} = rule.id ORDER BY id) AS keys,
+               ARRAY(SELECT {product} FROM {rule_sources} WHERE {rule} = rule.id) AS sources,
+               {seeds_of_category} AS of_category
+        FROM shop_recs_merchandisingrule AS rule
+        WHERE rule.enabled AND (rule.placements = '[]' OR rule.placements ?| %(slugs)s::text[])
+          AND (rule.starts_at IS NULL OR rule.starts_at <= statement_timestamp())
+          AND (rule.ends_at IS NULL OR rule.ends_at > statement_timestamp())
+    ) AS rule
+)"""
+
+_SEEDS_OF_CATEGORY = """ARRAY(
+    SELECT seed.{key} FROM {table} AS seed
+    WHERE rule.categories <> '[]' AND seed.{key} = ANY(%(seeds)s::{key_type}[])
+      AND rule.categories ? (seed.{category})::text
 )"""
 
 _OR_BLENDED = """ OR active.algorithm IN (
@@ -169,49 +224,76 @@ _OR_BLENDED = """ OR active.algorithm IN (
 )"""
 
 
-def of_shopper(shopper: Shopper, *, using: str, slugs: Sequence[str] = ()) -> Context:
+def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Context:
     """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched.
 
-    With `slugs`, what the placements of these names are, and the versions that they blend.
+    With it what the placements of the page are, the versions that they blend, and the merchandising rules.
     """
     if shopper == NOBODY:
-        return of_products([], using=using, slugs=slugs)
+        return of_products([], using=using, asked=asked)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
     if shopper.user_id is None:
-        return _read(_EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})"), whom, using=using, slugs=slugs)
+        return _read(_EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})"), whom, using=using, asked=asked)
     of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
     events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
-    return _read(events, whom, using=using, slugs=slugs)
+    return _read(events, whom, using=using, asked=asked)
 
 
-def of_products(keys: Sequence[Any], *, using: str, slugs: Sequence[str] = ()) -> Context:
-    """The context of some products, as if each had just been viewed; `slugs` as of a shopper."""
-    key_type = get_product_model()._meta.pk.rel_db_type(connections[using])
-    events = _EVENTS_OF_PRODUCTS.format(key_type=key_type)
-    return _read(events, {"products": list(keys), "view": Kind.VIEW}, using=using, slugs=slugs)
+def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> Context:
+    """The context of some products, as if each had just been viewed; `asked` as of a shopper."""
+    events = _EVENTS_OF_PRODUCTS.format(key_type=_key_type(connections[using]))
+    return _read(events, {"products": list(keys), "view": Kind.VIEW}, using=using, asked=asked)
 
 
-def _read(events: str, parameters: Mapping[str, Any], *, using: str, slugs: Sequence[str]) -> Context:
+def _read(events: str, parameters: Mapping[str, Any], *, using: str, asked: Asked) -> Context:
     connection = connections[using]
     statement = _CONTEXT.format(
         events=events,
         title=_title(connection),
-        placements=_PLACEMENTS if slugs else "NULL",
-        or_blended=_OR_BLENDED if slugs else "",
+        of_page=_of_page(connection) if asked.slugs else "NULL, NULL",
+        or_blended=_OR_BLENDED if asked.slugs else "",
     )
-    algorithms = [*settings.LADDER, *(_blended(slugs) if slugs else ())]
-    always = {"algorithms": algorithms, "held": encoding.held(), "slugs": list(slugs)}
+    algorithms = [*settings.LADDER, *(_blended(asked.slugs) if asked.slugs else ())]
+    always = {
+        "algorithms": algorithms,
+        "held": encoding.held(),
+        "slugs": list(asked.slugs),
+        "seeds": list(asked.seeds),
+    }
     with connection.cursor() as cursor:
         cursor.execute(statement, {**parameters, **always})
         rows = cursor.fetchall()
-    products, kinds, ages, titles, stored = (column or [] for column in rows[0][:5])
-    versions = [_version(row[5:]) for row in rows if row[5] is not None]
+    products, kinds, ages, titles, placements, rules = (column or [] for column in rows[0][:6])
+    versions = [_version(row[6:]) for row in rows if row[6] is not None]
     return Context(
         events=list(map(Event, products, kinds, ages, titles)),
         versions=sorted((version for version in versions if version.algorithm in settings.LADDER), key=_rank),
         others={version.algorithm: version for version in versions},
-        stored={row["slug"]: Placement(**row) for row in stored},
+        stored={row["slug"]: Placement(**row) for row in placements},
+        rules=[_rule(row) for row in rules],
     )
+
+
+def _of_page(connection: BaseDatabaseWrapper) -> str:
+    """SQL of the rows of placements and of rules."""
+    quote, meta = connection.ops.quote_name, get_product_model()._meta
+    products = MerchandisingRule._meta.get_field("products")
+    category = _columns().get(str(settings.PRODUCT_FIELDS["category"]))
+    names = {"table": quote(meta.db_table), "key": quote(str(meta.pk.column))}
+    seeds = _SEEDS_OF_CATEGORY.format(**names, category=quote(category or ""), key_type=_key_type(connection))
+    return _OF_PAGE.format(
+        product=quote(products.m2m_reverse_name()),
+        rule=quote(products.m2m_column_name()),
+        rule_products=quote(MerchandisingRule.products.through._meta.db_table),
+        rule_sources=quote(MerchandisingRule.sources.through._meta.db_table),
+        seeds_of_category=seeds if category else f"ARRAY[]::{_key_type(connection)}[]",
+    )
+
+
+def _rule(row: dict[str, Any]) -> StoredRule:
+    to_key = get_product_model()._meta.pk.to_python
+    keys = [[to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
+    return StoredRule(MerchandisingRule(**row), *keys)
 
 
 def _blended(slugs: Sequence[str]) -> list[str]:
@@ -246,10 +328,16 @@ def _rank(version: ActiveVersion) -> tuple[bool, float, int]:
 
 def _title(connection: BaseDatabaseWrapper) -> str:
     """SQL of an event's product title."""
-    model, quote = get_product_model(), connection.ops.quote_name
-    columns = {field.name: str(field.column) for field in model._meta.local_concrete_fields}
-    column = columns.get(str(settings.PRODUCT_FIELDS["title"]))
+    meta, quote = get_product_model()._meta, connection.ops.quote_name
+    column = _columns().get(str(settings.PRODUCT_FIELDS["title"]))
     title = "''" if column is None else f"coalesce({quote(column)}::text, '')"
-    return _TITLE.format(
-        title=title, table=quote(model._meta.db_table), key=quote(str(model._meta.pk.column))
-    )
+    return _TITLE.format(title=title, table=quote(meta.db_table), key=quote(str(meta.pk.column)))
+
+
+def _columns() -> dict[str, str]:
+    """The columns of the product's own table, by field."""
+    return {field.name: str(field.column) for field in get_product_model()._meta.local_concrete_fields}
+
+
+def _key_type(connection: BaseDatabaseWrapper) -> str:
+    return str(get_product_model()._meta.pk.rel_db_type(connection))

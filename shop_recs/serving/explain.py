@@ -44,6 +44,9 @@ ALIKE = {
 OF_ALL = {"popular": _("popular right now"), "trending": _("trending now")}
 """By source, where a ranking is the same for everybody."""
 
+UNRANKED: Mapping[str, Promise | str] = {"pinned": "", "exploration": _("something different")}
+"""By source, where no ranking knows the product."""
+
 Reason = tuple[Promise | str, Any]
 """Words and the product that they name, or None."""
 
@@ -61,6 +64,9 @@ class Recommendation:
         reason: lazily translated words for the shopper; empty where only deleted products are behind it.
         reason_product: the product that the reason names, or None.
         parts: how much each source added to the score, where several were blended.
+        factors: what the score was multiplied by then, by the name of a rule.
+        rules: the merchandising rules that favour it.
+        label: what one of these writes on it, "Sponsored" say.
     """
 
     rank: int
@@ -69,6 +75,14 @@ class Recommendation:
     reason: Promise | str
     reason_product: Any = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def boosted(self) -> bool:
+        """Whether a merchandising rule favours it."""
+        return bool(self.rules)
 
 
 class Recommendations(list[Any]):
@@ -90,11 +104,19 @@ class Recommendations(list[Any]):
     def __init__(self, rows: Sequence[Row], reasons: Iterable[Reason]) -> None:
         super().__init__(row.product for row in rows)
         self.id = uuid.uuid4()
-        self.rung = _source(rows[0]) if rows else "nothing"
+        self.rung = rows[0].source if rows else "nothing"
         self.version = rows[0].rung.version_id if rows and rows[0].rung else None
         for rank, (row, (reason, product)) in enumerate(zip(rows, reasons, strict=True), start=1):
             row.product.recommendation = Recommendation(
-                rank, row.measured.score, _source(row), reason, product, row.parts
+                rank,
+                row.measured.score,
+                row.source,
+                reason,
+                product,
+                row.parts,
+                row.factors,
+                row.rules,
+                row.label,
             )
 
 
@@ -110,13 +132,9 @@ def explained(
     return Recommendations(rows, [_reason(row, context, because) for row in rows])
 
 
-def _source(row: Row) -> str:
-    return row.rung.source if row.rung else "newest"
-
-
 def _reason(row: Row, context: Context, because: Callable[[Event, str], Reason]) -> Reason:
     if row.rung is None:
-        return _("new in the shop"), None
+        return UNRANKED.get(row.placed, _("new in the shop")), None
     if row.measured.kind is not None:
         return THIS[row.measured.kind], row.product
     if row.measured.place is None and row.measured.vector is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.db.models import DateField, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -24,21 +24,53 @@ def filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
     Raises:
         ValueError: there is no such filter.
     """
-    rule = placement.filter
-    if not rule:
+    if not placement.filter:
         return products
+    return passing(products, placement.filter, of=f"placement {placement.slug!r}")
+
+
+def passing(products: QuerySet[Any], rule: Any, *, of: str) -> QuerySet[Any]:
+    """The products that pass keyword arguments of `filter()`, a function by its path, or a queryset's method.
+
+    Args:
+        of: whose filter it is, for the error.
+
+    Raises:
+        ValueError: there is no such filter.
+    """
     try:
-        if isinstance(rule, Mapping):
-            return products.filter(**rule)
-        if "." in rule:
-            chosen: QuerySet[Any] = import_string(rule)(products)
-            return chosen
-        named: QuerySet[Any] = getattr(products, rule)()
-    except (FieldError, TypeError, AttributeError, ImportError) as error:
-        raise ValueError(
-            f"The filter of placement {placement.slug!r} is {rule!r}, which cannot filter products: {error}"
-        ) from error
-    return named
+        chosen = _chosen(products, rule)
+        if not isinstance(chosen, QuerySet) or chosen.model is not products.model:
+            raise TypeError("it gives no queryset of the same products")
+    except (FieldError, TypeError, ValueError, AttributeError, ImportError, ValidationError) as error:
+        raise ValueError(f"The filter of {of} is {rule!r}, which cannot filter products: {error}") from error
+    return chosen
+
+
+def _chosen(products: QuerySet[Any], rule: Any) -> Any:
+    if isinstance(rule, Mapping):
+        return products.filter(**rule)
+    if "." in rule:
+        return import_string(rule)(products)
+    # Nobody who may edit a list shall be able to call delete().
+    if rule.startswith("_") or hasattr(QuerySet, rule):
+        raise TypeError("it is no method that the shop wrote")
+    return getattr(products, rule)()
+
+
+def of_category(products: QuerySet[Any], category: Any) -> QuerySet[Any]:
+    """The products of a category, which is given by its key or as its name is written.
+
+    Raises:
+        ValueError: products have no category, or it is none.
+    """
+    field = retrieve.category_field(products.model)
+    if field is None:
+        raise ValueError('Products have no category; name its field in SHOP_RECS["PRODUCT_FIELDS"].')
+    try:
+        return products.filter(**{field: category})
+    except (TypeError, ValueError, ValidationError) as error:
+        raise ValueError(f"{category!r:.60} is no category of a product.") from error
 
 
 def arrived(products: QuerySet[Any], days: int) -> QuerySet[Any]:

@@ -1,4 +1,4 @@
-"""Blends what several rungs rank, by their ranks, since their scores do not compare; spreads a list out."""
+"""Blends what several rungs rank, by their ranks, since their scores do not compare."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from shop_recs.serving.retrieve import Candidate, Row
-from shop_recs.serving.rungs import Floats, Rung
+from shop_recs.serving.rungs import Measured, Rung
 
 RANK_CONSTANT = 60
 """How little the first ranks outweigh the next (Cormack et al., SIGIR 2009, found 60)."""
 
 
 def fused(candidates: Sequence[Candidate], weights: Mapping[Rung, float]) -> list[Row]:
-    """The candidates by weighted reciprocal rank fusion, the best first.
+    """The candidates that some rung knows, by weighted reciprocal rank fusion, the best first.
 
-    A row is of the rung that adds most to its score, which its reason then comes from.
+    A row is of the rung that adds most to its worth, which its reason then comes from.
 
     Args:
         candidates: with what each rung says of them.
@@ -31,13 +31,51 @@ def fused(candidates: Sequence[Candidate], weights: Mapping[Rung, float]) -> lis
             for rung in weights
             if rung in candidate.measured
         }
-        best = max(parts, key=parts.__getitem__)
-        measured = replace(candidate.measured[best], score=sum(parts.values()))
-        rows.append(
-            Row(candidate.product, best, measured, {rung.source: part for rung, part in parts.items()})
-        )
+        if parts:
+            best, worth = max(parts, key=parts.__getitem__), sum(parts.values())
+            rows.append(
+                Row(
+                    candidate.product,
+                    best,
+                    replace(candidate.measured[best], score=worth),
+                    worth,
+                    {rung.source: part for rung, part in parts.items()},
+                    known=candidate.known,
+                )
+            )
     # Of equals, the newer key first: the same list each time.
-    return sorted(rows, key=lambda row: (-row.measured.score, str(row.product.pk)))
+    return sorted(rows, key=lambda row: (-row.worth, str(row.product.pk)))
+
+
+def in_turn(candidates: Sequence[Candidate], rungs: Sequence[Rung], *, after: float, place: int) -> list[Row]:
+    """The candidates by several rungs in turn, each for what those before do not know; then in their order.
+
+    Of what a rung ranks alike for everybody, products of `known["own_category"]` come first.
+
+    Args:
+        candidates: the newest first.
+        rungs: the best first.
+        after: the worth of the row before these, from which theirs falls as it does with ranks.
+        place: of the first of these rows in the list, from 1.
+    """
+
+    def order(candidate: Candidate) -> tuple[float, ...]:
+        elsewhere = float(not candidate.known.get("own_category"))
+        key: list[float] = []
+        for rung in rungs:
+            measured = candidate.measured.get(rung)
+            unknown = measured is None
+            key += [unknown, 0.0 if rung.personal or unknown else elsewhere]
+            key.append(0.0 if measured is None else -measured.score)
+        return (*key, elsewhere)
+
+    rows: list[Row] = []
+    for candidate in sorted(candidates, key=order):
+        rung = next((rung for rung in rungs if rung in candidate.measured), None)
+        measured = candidate.measured[rung] if rung else Measured(0.0)
+        worth = after * (RANK_CONSTANT + place - 1) / (RANK_CONSTANT + place + len(rows))
+        rows.append(Row(candidate.product, rung, measured, worth, known=candidate.known))
+    return rows
 
 
 def _ranks(candidates: Sequence[Candidate], rung: Rung) -> list[int]:
@@ -49,37 +87,3 @@ def _ranks(candidates: Sequence[Candidate], rung: Rung) -> list[int]:
     ranks = np.empty(len(candidates), dtype=np.int64)
     ranks[order] = np.arange(1, len(candidates) + 1)
     return [int(rank) for rank in ranks]
-
-
-def diversified(rows: Sequence[Row], *, diversity: float, limit: int) -> list[Row]:
-    """The rows by maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998), `limit` of them.
-
-    Each place goes to the row that is best by `(1 - diversity)` times relevance less `diversity` times its
-    likeness to the row most like it that stands above. Relevance falls from 1 to 0 along `rows`; likeness is
-    the cosine of the vectors, 0 without.
-    """
-    if diversity <= 0 or len(rows) < 3:
-        return list(rows[:limit])
-    relevance = np.linspace(1.0, 0.0, len(rows))
-    units = _units(rows)
-    alike = np.zeros(len(rows))
-    left = np.ones(len(rows), dtype=np.bool_)
-    chosen: list[int] = []
-    while len(chosen) < min(limit, len(rows)):
-        worth = np.where(left, (1 - diversity) * relevance - diversity * alike, -np.inf)
-        best = int(worth.argmax())
-        chosen.append(best)
-        left[best] = False
-        alike = np.maximum(alike, units @ units[best])
-    return [rows[place] for place in chosen]
-
-
-def _units(rows: Sequence[Row]) -> Floats:
-    """`(n, d)` the rows' vectors at length 1; zeros for those without, and for those of another length."""
-    vectors = [row.measured.vector for row in rows]
-    lengths = [len(vector) for vector in vectors if vector is not None]
-    units = np.zeros((len(rows), max(set(lengths), key=lengths.count, default=0)), dtype=np.float32)
-    for unit, vector in zip(units, vectors, strict=True):
-        if vector is not None and len(vector) == len(unit) and vector.any():
-            unit[:] = vector / np.linalg.norm(vector)
-    return units

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -22,23 +22,62 @@ MEASURE = "_shop_recs_"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A product in a list: by which rung (None: by age alone), and what that says of it.
+    """A product in a list: by which rung (None: by none), and what that says of it.
 
-    `parts` says how much each source added to the score, where several were blended.
+    Attributes:
+        product: the shop's instance.
+        rung: that ranked it, or None.
+        measured: what the rung says of it; its score is that of the list.
+        worth: what the rows of a list are ordered by, where they were compared with each other.
+        parts: how much each source added to the worth, where several were blended.
+        factors: what changed the worth then, by name.
+        placed: how it got its place, where that was not by its worth; names a source.
+        rules: the merchandising rules that it is in the list by.
+        label: what a rule writes on it.
+        known: what the statement said of it besides, by name.
     """
 
     product: Any
     rung: Rung | None
     measured: Measured
+    worth: float = 0.0
     parts: Mapping[str, float] = field(default_factory=dict)
+    factors: Mapping[str, float] = field(default_factory=dict)
+    placed: str = ""
+    rules: tuple[str, ...] = ()
+    label: str = ""
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """What the list gives as its source."""
+        return self.placed or (self.rung.source if self.rung else "newest")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A product that some rungs know, and what each of them says of it."""
+    """A product, what each rung that knows it says of it, and what else the statement was asked."""
 
     product: Any
     measured: Mapping[Rung, Measured]
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The best products of a queryset, to be looked at more closely.
+
+    Attributes:
+        products: the queryset.
+        rung: that says which are best; without one the newest are.
+        depth: how many.
+        exact: do not let an index choose, which may miss some under a narrow filter.
+    """
+
+    products: QuerySet[Any]
+    rung: Rung | None
+    depth: int
+    exact: bool = False
 
 
 class InPools(Func):
@@ -58,43 +97,39 @@ def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int
     """The products that the rung ranks highest; what it does not know is not among them."""
     ranked, rung = _known(products, rung)
     # The index gives its own order alone; any further key would sort the whole catalogue.
-    order = [F(f"{MEASURE}distance_0").asc()]
+    order = [rung.best_first(f"{MEASURE}distance_0")]
     if not (isinstance(rung, VectorRung) and rung.indexed):
         order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
     ranked = ranked.annotate(**_measures(rung, 0, rung.relation))
-    return [_row(product, [rung]) for product in in_order(ranked, order)[:limit]]
+    return [_row(product, rung) for product in in_order(ranked, order)[:limit]]
 
 
-def pooled(products: QuerySet[Any], rungs: Sequence[Rung], *, depth: int) -> list[Candidate]:
-    """The best `depth` products of each rung, together, each as all rungs measure it; one statement.
+def _row(product: Any, rung: Rung) -> Row:
+    measured = rung.read(_taken(product, 0))
+    return Row(product, rung, measured)
+
+
+def candidates(
+    products: QuerySet[Any], pools: Sequence[Pool], *, asked: Mapping[str, Any] | None = None
+) -> list[Candidate]:
+    """The products of some pools, the newest first, each as all their rungs measure it; one statement.
 
     The pools are arrays of keys, each ranked by its own index before the products are looked at.
+
+    Args:
+        products: the queryset that gives the instances.
+        pools: each a part of `products`.
+        asked: further expressions, by name, whose values every candidate shall bring along.
     """
-    pools = []
-    for rung in rungs:
-        known, rung = _known(products, rung)
-        best = known.annotate(**_measures(rung, 0, rung.relation))
-        pools.append(in_order(best, [F(f"{MEASURE}distance_0").asc()])[:depth].values("pk"))
-    measured = products.filter(InPools("pk", *map(ArraySubquery, pools)))
+    rungs = list(dict.fromkeys(pool.rung for pool in pools if pool.rung))
+    asked = asked or {}
+    measured = products.filter(among(pools))
+    measured = measured.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
     for number, rung in enumerate(rungs):
         alias = f"{MEASURE}joined_{number}"
         measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
-    return [_candidate(product, rungs) for product in measured.order_by()]
-
-
-def remaining(products: QuerySet[Any], rungs: Sequence[Rung], context: Context, *, limit: int) -> list[Row]:
-    """Products by several rungs in turn, each for what those before do not know; then the newest."""
-    order: list[OrderBy] = []
-    ranked = products
-    for number, rung in enumerate(rungs):
-        alias = f"{MEASURE}joined_{number}"
-        ranked = rung.joined(ranked, alias).annotate(**_measures(rung, number, alias))
-        order += _by_category(rung, products, context)
-        order.append(F(f"{MEASURE}distance_{number}").asc(nulls_last=True))
-    if all(rung.personal for rung in rungs):
-        order += _by_category(None, products, context)
-    order.append(newest_first(products.model))
-    return [_row(product, rungs) for product in in_order(ranked, order)[:limit]]
+    newest = in_order(measured, [newest_first(products.model)])
+    return [_candidate(product, rungs, asked) for product in newest]
 
 
 def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
@@ -123,6 +158,32 @@ def _creation_field(model: type[Model]) -> str | None:
     return next((field.name for field in model._meta.fields if getattr(field, "auto_now_add", False)), None)
 
 
+def among(pools: Iterable[Pool]) -> InPools:
+    """Whether a product is in some pools."""
+    return InPools("pk", *map(_keys, pools))
+
+
+def _keys(pool: Pool) -> ArraySubquery:
+    products = _ungrouped(pool.products)
+    if pool.rung is None:
+        best, order = products, newest_first(products.model)
+    else:
+        rung = pool.rung
+        known, rung = (rung.known(products), rung) if pool.exact else _known(products, rung)
+        best = known.annotate(**_measures(rung, 0, rung.relation))
+        order = rung.best_first(f"{MEASURE}distance_0")
+    return ArraySubquery(in_order(best, [order]).values("pk")[: pool.depth])
+
+
+def _ungrouped(products: QuerySet[Any]) -> QuerySet[Any]:
+    """The same products, of which the keys alone can be asked in any order."""
+    if not products.query.distinct and products.query.group_by is None:
+        return products
+    keys = products.order_by().values("pk")
+    same: QuerySet[Any] = products.model._base_manager.using(products.db).filter(pk__in=keys)
+    return same
+
+
 def _known(products: QuerySet[Any], rung: Rung) -> tuple[QuerySet[Any], Rung]:
     """The products that a rung knows, and the rung as it ranks them: by its index, where that helps."""
     if isinstance(rung, VectorRung):
@@ -149,8 +210,16 @@ def _by_category(rung: Rung | None, products: QuerySet[Any], context: Context) -
     return [Case(When(own, then=0), default=1).asc()]
 
 
+def own_category(products: QuerySet[Any], context: Context) -> Case | None:
+    """Whether a product shares a category with one of the events; None where nothing can be said of it."""
+    own = _own_categories(products, context)
+    if own is None or not context.events:
+        return None
+    return Case(When(own, then=True), default=False, output_field=BooleanField())
+
+
 def _own_categories(products: QuerySet[Any], context: Context) -> Q | None:
-    category = _category(products.model)
+    category = category_field(products.model)
     if category is None:
         return None
     seen = products.model._base_manager.using(products.db).filter(
@@ -159,7 +228,7 @@ def _own_categories(products: QuerySet[Any], context: Context) -> Q | None:
     return Q(**{f"{category}__in": seen.values(category)})
 
 
-def _category(model: type[Model]) -> str | None:
+def category_field(model: type[Model]) -> str | None:
     """The product's column for its category, where it has one."""
     name = settings.PRODUCT_FIELDS["category"]
     return name if name in {field.name for field in model._meta.concrete_fields} else None
@@ -169,24 +238,15 @@ def _measures(rung: Rung, number: int, alias: str) -> dict[str, Any]:
     return {f"{MEASURE}{name}_{number}": measure for name, measure in rung.measures(alias).items()}
 
 
-def _candidate(product: Any, rungs: Sequence[Rung]) -> Candidate:
-    """The product with what each rung that knows it says of it."""
+def _candidate(product: Any, rungs: Sequence[Rung], asked: Iterable[str]) -> Candidate:
+    """The product with what was asked of it; the instance is left as the shop would have loaded it."""
     measured: dict[Rung, Measured] = {}
     for number, rung in enumerate(rungs):
         values = _taken(product, number)
         if values["distance"] is not None:
             measured[rung] = rung.read(values)
-    return Candidate(product, measured)
-
-
-def _row(product: Any, rungs: Sequence[Rung]) -> Row:
-    """The product by the first rung that knows it; the instance is left as the shop would have loaded it."""
-    found = Row(product, None, Measured(0.0))
-    for number, rung in reversed(list(enumerate(rungs))):
-        values = _taken(product, number)
-        if values["distance"] is not None:
-            found = Row(product, rung, rung.read(values))
-    return found
+    known = {name: product.__dict__.pop(f"{MEASURE}asked_{name}", None) for name in asked}
+    return Candidate(product, measured, known)
 
 
 def _taken(product: Any, number: int) -> dict[str, Any]:

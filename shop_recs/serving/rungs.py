@@ -16,6 +16,7 @@ from django.db.models import (
     FilteredRelation,
     FloatField,
     Func,
+    OrderBy,
     Q,
     QuerySet,
 )
@@ -103,6 +104,10 @@ class Rung(ABC):
     @abstractmethod
     def read(self, values: Mapping[str, Any]) -> Measured:
         """What the values of `measures` say of a product that it knows."""
+
+    def best_first(self, distance: str) -> OrderBy:
+        """The order of the products that it knows: by `distance`, or as an index has them."""
+        return F(distance).asc()
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +242,19 @@ class ScoreRung(Rung):
 
     def read(self, values: Mapping[str, Any]) -> Measured:
         return Measured(-values["distance"])
+
+    def best_first(self, distance: str) -> OrderBy:
+        return F(f"{SCORES}__score").desc()
+
+
+class RareRung(ScoreRung):
+    """Ranks by rolled up scores, the lowest first."""
+
+    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
+        return {"distance": Func(f"{alias}__score", template="%(expressions)s", output_field=FloatField())}
+
+    def best_first(self, distance: str) -> OrderBy:
+        return F(f"{SCORES}__score").asc()
 
 
 @dataclass(frozen=True, eq=False)

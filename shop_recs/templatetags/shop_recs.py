@@ -172,7 +172,7 @@ def _widget(
     heading: Any = None,
     template: str | None = None,
 ) -> str:
-    kind = recommendations.placement or kind
+    kind = recommendations.placement if kind == "recommendations" else kind
     named = [template] if template else [f"shop_recs/{kind}.html", "shop_recs/widget.html"]
     values = {
         "kind": kind,

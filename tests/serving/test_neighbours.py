@@ -12,6 +12,7 @@ from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.conf import get_product_model
 from shop_recs.models import ItemNeighbour, Kind, ModelVersion
 from shop_recs.serving import context, ladder, retrieve, rules
+from shop_recs.serving.retrieve import Pool
 from shop_recs.tracking.identity import shopper_of
 from shop_recs.training import partitions
 from tests.serving.versions import (
@@ -150,8 +151,9 @@ def test_a_version_that_was_dropped_since_the_context_answers_nothing(
     (rung,) = ladder.for_shopper(seen)
     partitions.drop(beside.pk)
     assert retrieve.nearest(rules.available(), rung, seen, limit=4) == []
-    filled = retrieve.remaining(rules.available(), [rung], seen, limit=4)
-    assert [row.rung for row in filled] == [None] * 4
+    pools = [Pool(rules.available(), rung, 4), Pool(rules.available(), None, 4)]
+    filled = retrieve.candidates(rules.available(), pools)
+    assert [candidate.measured for candidate in filled] == [{}] * 4
 
 
 class TestQueries:

@@ -1,0 +1,330 @@
+"""One list in the making: candidates, retrieved, fused, adjusted, arranged, filled up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+
+from shop_recs.conf import settings
+from shop_recs.models import Exclusion, Placement, PlacementKind
+from shop_recs.serving import fusion, ladder, past, retrieve, rules
+from shop_recs.serving.arrangement import Quota, Wishes, arranged
+from shop_recs.serving.context import NOBODY, Context
+from shop_recs.serving.explain import Recommendations, explained
+from shop_recs.serving.filters import arrived, filtered, of_category
+from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, USUAL, About, Usual, about
+from shop_recs.serving.merchandising import Merchandising, belonging
+from shop_recs.serving.paging import MOST_PAGED, continued, token
+from shop_recs.serving.retrieve import Pool, Row
+from shop_recs.serving.rungs import Measured, RareRung, Rung, ScoreRung
+from shop_recs.tracking.identity import Shopper
+
+if TYPE_CHECKING:
+    from shop_recs.serving.placements import Ask, Page
+
+DEPTH = 4
+"""Candidates of each retriever per place of a list that is blended, arranged or spread out."""
+
+DEPTH_UNDER_CAPS = 10
+"""The same where a cap may leave most of them out."""
+
+EXPLORED = 50
+"""Products that exploration chooses from: so many of the newest, and so many of the least popular."""
+
+DISCOVERY = "exploration"
+"""The source of what is in a list by exploration."""
+
+
+class Listing:
+    """A placement's list for one ask of a page.
+
+    Args:
+        page: what it has in common with the others of its page.
+        ask: what the caller wants.
+        placement: as the settings or the admin have it.
+        merchandising: the rules in force.
+    """
+
+    def __init__(self, page: Page, ask: Ask, placement: Placement, merchandising: Merchandising) -> None:
+        self.page = page
+        self.ask = ask
+        self.placement = placement
+        self.merchandising = merchandising
+        self.usual: Usual = USUAL[placement.kind]
+        self.limit = placement.limit if ask.limit is None else ask.limit
+        self.seeds = ask.keys
+        self.before = continued(placement.slug, ask.after)
+        if self.limit < 0:
+            raise ValueError(f"limit is {self.limit}; a list has 0 products or more")
+
+    def made(self) -> Recommendations:
+        """The list."""
+        if not self.placement.enabled or not self.limit or len(self.before) >= MOST_PAGED:
+            return self._answer([])
+        rows = self.retrieved()
+        chosen = self.arranged(rows)
+        if len(chosen) < self.limit:
+            rows += self.filling(rows, chosen)
+            chosen = self.arranged(rows)
+        return self._answer(self.merchandising.named(chosen))
+
+    @cached_property
+    def seen(self) -> Context:
+        """What the list is made from."""
+        if about(self.placement) is About.SHOPPER:
+            return self.page.of_shopper
+        return self.page.of_seeds(self.seeds)
+
+    @cached_property
+    def candidates(self) -> QuerySet[Any]:
+        """The products that may be in the list."""
+        return rules.leave_out(
+            self.merchandising.visible(self.offered),
+            [key for keys in self.left_out.values() for key in keys],
+            shopper=self._hidden_from() if {Exclusion.CART, Exclusion.PURCHASED} & self._excluded else NOBODY,
+            request=self.page.request if Exclusion.CART in self._excluded else None,
+            bought=Exclusion.PURCHASED in self._excluded and settings.EXCLUDE_PURCHASED,
+            carted=Exclusion.CART in self._excluded,
+        )
+
+    @cached_property
+    def offered(self) -> QuerySet[Any]:
+        """The products of the place, whoever looks."""
+        products = filtered(rules.candidates(self.ask.products), self.placement)
+        if self.ask.category is not None:
+            products = of_category(products, rules.key_of(self.ask.category))
+        if self.placement.kind == PlacementKind.NEW_ARRIVALS:
+            products = arrived(products, self.placement.days or self.usual.days)
+        return products
+
+    @cached_property
+    def left_out(self) -> Mapping[str, Sequence[Any]]:
+        """The keys that the list leaves out, by the reason."""
+        viewed = Exclusion.VIEWED in self._excluded
+        return {
+            "seed": self.seeds,
+            "excluded": list(self.ask.exclude),
+            "shown": self.page.shown,
+            "before": self.before,
+            "viewed": self.page.of_shopper.viewed_lately(settings.EXCLUDE_VIEWED) if viewed else [],
+        }
+
+    @cached_property
+    def weights(self) -> Mapping[Rung, float]:
+        """The rungs of the blend that can rank for this list, with their weights."""
+        blend = (self.placement.blend or self.usual.blend).items()
+        rungs = ((self._rung(name), float(weight)) for name, weight in blend)
+        return {rung: weight for rung, weight in rungs if rung is not None and weight > 0}
+
+    def retrieved(self) -> list[Row]:
+        """What the retrievers find, the best first."""
+        if not self.weights:
+            return []
+        if len(self.weights) == 1 and not self.wishes and not self.merchandising.ranks:
+            (rung,) = self.weights
+            products = self.candidates if rung.personal else self._own_category(self.candidates)
+            return retrieve.nearest(products, rung, self.seen, limit=self.limit)
+        pools = [Pool(self.candidates, rung, self._depth) for rung in self.weights]
+        pools += self._wished(self.weights)
+        found = retrieve.candidates(self.candidates, pools, asked=self._asked)
+        rows = fusion.fused(found, self.weights)
+        unknown = [candidate for candidate in found if self.weights.keys().isdisjoint(candidate.measured)]
+        wanted = fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1)
+        # No retriever knows these: they are here for a rule, or else for exploration alone.
+        return rows + [
+            row if self.merchandising.wants(row) else replace(row, placed=DISCOVERY) for row in wanted
+        ]
+
+    def filling(self, rows: Sequence[Row], chosen: Sequence[Row]) -> list[Row]:
+        """What fills a list up that its retrievers leave short, as a part of the rows."""
+        others = self.candidates.exclude(pk__in=[row.product.pk for row in rows])
+        if self.placement.kind == PlacementKind.RANK:
+            return _in_given_order(others, limit=self.limit - len(chosen), after=rows)
+        fallback = self.placement.fallback
+        names = self.usual.fallback if fallback is None else fallback
+        rungs = [rung for name in names for rung in self._fallback(name)]
+        pools = list(self._fallback_pools(others, rungs, newest=NEWEST in names))
+        if not self.weights:
+            pools += self._wished(rungs)
+        if not pools:
+            return []
+        found = retrieve.candidates(others, pools, asked=self._asked)
+        return fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
+
+    @cached_property
+    def wishes(self) -> Wishes:
+        """What the list shall look like."""
+        quotas = list(self.merchandising.quotas)
+        if self.placement.exploration:
+            quotas.append(Quota(self.placement.exploration, "explored", only=True))
+        pins = self.merchandising.pins
+        return Wishes(
+            diversity=self.placement.diversity,
+            pins={place - len(self.before): key for place, key in pins.items()} if self.before else pins,
+            caps=self.merchandising.caps,
+            quotas=quotas,
+        )
+
+    def arranged(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows of the list, in its order."""
+        adjusted = self.merchandising.adjusted(rows) if self.merchandising.ranks else list(rows)
+        if self.placement.exploration:
+            adjusted = self._explored(adjusted)
+        return arranged(adjusted, self.wishes, limit=self.limit)
+
+    @property
+    def _depth(self) -> int:
+        return self.limit * (DEPTH_UNDER_CAPS if self.merchandising.caps else DEPTH)
+
+    @cached_property
+    def _excluded(self) -> set[str]:
+        exclude = self.placement.exclude
+        return set(self.usual.exclude if exclude is None else exclude)
+
+    def _hidden_from(self) -> Shopper:
+        """Whose cart and purchases are left out; nobody's, where it is known that there are none."""
+        if about(self.placement) is About.SHOPPER and self.page.of_shopper.only_looks:
+            return NOBODY
+        return self.page.shopper
+
+    def _own_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.usual.of_category:
+            return products
+        return retrieve.of_same_category(products, self.seen)
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """What the statement that ranks must say of a product besides."""
+        asked = self.merchandising.asked(self.candidates)
+        if (own := retrieve.own_category(self.candidates, self.seen)) is not None:
+            asked["own_category"] = own
+        if self.placement.exploration:
+            asked["explored"] = retrieve.among(self._exploration())
+        return asked
+
+    def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:
+        """The products that rules and exploration want to be looked at, however they rank."""
+        if pins := list(self.merchandising.pins.values()):
+            yield Pool(self.candidates.filter(pk__in=pins), None, len(pins))
+        for stored in self.merchandising.wanted():
+            products = belonging(self.candidates, stored)
+            yield from (Pool(products, rung, self.limit) for rung in (*rungs, None))
+        if self.placement.exploration:
+            yield from self._exploration()
+
+    def _exploration(self) -> list[Pool]:
+        return [Pool(self.candidates, rung, EXPLORED) for rung in (None, RareRung("popular"))]
+
+    def _explored(self, rows: list[Row]) -> list[Row]:
+        """The rows, where those that only exploration can bring in are marked and follow by lot."""
+        usual = [row for row in rows if row.placed != DISCOVERY]
+        ordinary = {row.product.pk for row in usual[: self.limit]}
+        drawn = [row for row in rows if row.known.get("explored") and row.product.pk not in ordinary]
+        others = [row for row in usual if row.product.pk in ordinary or not row.known.get("explored")]
+        whom = self.page.shopper.user_id or self.page.shopper.visitor_id
+        drawn.sort(key=lambda row: _lot(timezone.now().date(), whom, row.product.pk))
+        return [
+            *(replace(row, known={**row.known, "explored": False}) for row in others),
+            *(replace(row, placed=DISCOVERY) for row in drawn),
+        ]
+
+    def _fallback_pools(
+        self, products: QuerySet[Any], rungs: Sequence[Rung], *, newest: bool
+    ) -> Iterator[Pool]:
+        """What the list can be filled up with, without the help of an index that may miss some.
+
+        What is the same for everybody is looked up in the categories of the events apart, which come first.
+        """
+        products = self._own_category(products)
+        own = retrieve.of_same_category(products, self.seen) if self.seen.events else None
+        for rung in (*rungs, *([None] if newest else [])):
+            yield Pool(products, rung, self.limit, exact=True)
+            if own is not None and not (rung and rung.personal):
+                yield Pool(own, rung, self.limit, exact=True)
+
+    def _rung(self, name: str) -> Rung | None:
+        """The rung of a retriever, or None where it has nothing to go by."""
+        page = self.page
+        if name in ("trending", "popular"):
+            return ScoreRung(name, page.segment)
+        if name == "personal":
+            return _personal(ladder.for_shopper(page.of_shopper))
+        if name == "similar":
+            return _personal(ladder.for_similar(page.of_seeds(self.seeds)))
+        if name == "last_viewed":
+            return next(ladder.for_similar(page.of_shopper.last_viewed()), None)
+        if name == "recently_viewed":
+            return past.recently_viewed(page.past, days=self._days(PlacementKind.RECENTLY_VIEWED))
+        if name == "still_in_mind":
+            return past.still_in_mind(page.past, days=self._days(PlacementKind.STILL_IN_MIND))
+        if name == "buy_again":
+            return past.buy_again(page.past)
+        return self._of_algorithm(name)
+
+    def _of_algorithm(self, name: str) -> Rung | None:
+        of_seeds = self.seeds or self.usual.about is About.SEEDS
+        seen = self.page.of_seeds(self.seeds) if of_seeds else self.page.of_shopper
+        version = seen.version(name)
+        if version is None:
+            return None
+        return ladder.of_version(seen, version, similar=bool(of_seeds))
+
+    def _days(self, kind: PlacementKind) -> int:
+        """The placement's window, its kind's, or that of the kind whose retriever it blends."""
+        return self.placement.days or self.usual.days or USUAL[kind].days
+
+    def _fallback(self, name: str) -> Iterator[Rung]:
+        if name == LADDER:
+            of_seeds = self.usual.about is About.SEEDS
+            yield from ladder.for_similar(self.seen) if of_seeds else ladder.for_shopper(self.seen)
+        elif name == POPULAR:
+            # A small segment is filled up by what is popular in the whole shop.
+            yield from (ScoreRung(POPULAR, segment) for segment in dict.fromkeys([self.page.segment, ""]))
+
+    def _loaded_seeds(self) -> dict[Any, Any] | None:
+        """The seeds that the caller gave as products; None where the list starts from the shopper."""
+        if self.usual.about is not About.SEEDS:
+            return None
+        return {seed.pk: seed for seed in self.ask.seeds if isinstance(seed, Model)}
+
+    def _answer(self, rows: list[Row]) -> Recommendations:
+        heading = str(self.placement.heading or self.usual.heading)
+        if "{title}" in heading:
+            viewed = self.page.of_shopper.last_viewed().events
+            heading = heading.format(title=viewed[0].title if viewed else "")
+        recommendations = explained(rows, self.seen, similar_to=self._loaded_seeds())
+        recommendations.placement = self.placement.slug
+        recommendations.heading = heading
+        if rows and len(rows) == self.limit:
+            given = [*self.before, *(row.product.pk for row in rows)]
+            recommendations.next = token(self.placement.slug, given)
+        return recommendations
+
+
+def _personal(rungs: Iterable[Rung]) -> Rung | None:
+    return next((rung for rung in rungs if rung.personal), None)
+
+
+def _last(rows: Sequence[Row]) -> float:
+    """The least worth of some rows, from which the worth of those after them falls."""
+    return min((row.worth for row in rows), default=1.0)
+
+
+def _in_given_order(products: QuerySet[Any], *, limit: int, after: Sequence[Row]) -> list[Row]:
+    """The caller's products that nobody knows, in the caller's order."""
+    last, place = _last(after), len(after) + fusion.RANK_CONSTANT
+    return [
+        Row(product, None, Measured(0.0), worth=last * place / (place + number))
+        for number, product in enumerate(products[:limit], start=1)
+    ]
+
+
+def _lot(*parts: Any) -> bytes:
+    """A place in a draw, the same for the same parts."""
+    return hashlib.sha256(":".join(map(str, parts)).encode()).digest()
