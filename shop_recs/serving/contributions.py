@@ -67,17 +67,40 @@ def contributions(
     return Contributions(method, rung.version.places.tolist(), vectors @ parts.T)
 
 
+def weights(rung: Rung, context: Context) -> dict[int, float]:
+    """How much each event weighs for a rung, by its place, where the rung weighs events."""
+    if isinstance(rung, NeighbourRung):
+        pairs = zip(rung.places, rung.weights, strict=True)
+        return {place: weight for place, weight in pairs if place is not None}
+    if not isinstance(rung, VectorRung) or not rung.personal:
+        return {}
+    places = rung.version.places.tolist()
+    if _is_average(rung):
+        return dict.fromkeys(places, 1 / len(places))
+    weighed = _encoder(rung).weights(context.history(rung.version))
+    return {} if weighed is None else dict(zip(places, weighed.tolist(), strict=True))
+
+
 def _parts(rung: VectorRung, context: Context) -> tuple[Method, Floats]:
     """`(k, d)` what each event that the version knows adds to the query vector."""
     version = rung.version
-    if np.array_equal(rung.query, version.units.mean(axis=0)):
+    if _is_average(rung):
         return Method.EXACT, version.units / np.float32(len(version.places))
-    encoder = encoding.encoder(str(version.sha256))
-    assert encoder is not None  # it made the query
-    history = context.history(version)
+    encoder, history = _encoder(rung), context.history(version)
     if isinstance(encoder, AdditiveEncoder):
         return Method.EXACT, encoder.parts(history)
     return Method.LEFT_OUT, rung.query - _without_each(encoder, history, rung.query)
+
+
+def _is_average(rung: VectorRung) -> bool:
+    """Whether the query is the mean direction of products, and was not encoded."""
+    return np.array_equal(rung.query, rung.version.units.mean(axis=0))
+
+
+def _encoder(rung: VectorRung) -> Encoder:
+    encoder = encoding.encoder(str(rung.version.sha256))
+    assert encoder is not None  # it made the query
+    return encoder
 
 
 def _without_each(encoder: Encoder, history: History, query: Floats) -> Floats:

@@ -28,6 +28,9 @@ RETRIEVERS = (
 )
 """Names that a blend may have, beside those of algorithms."""
 
+OF_SHOPPER = frozenset({"personal", "last_viewed", "recently_viewed", "still_in_mind", "buy_again"})
+"""Those of them that go by what the shopper did."""
+
 
 class About(Enum):
     """Whom a list depends on."""
@@ -99,5 +102,4 @@ USUAL: Mapping[str, Usual] = {
 def about(placement: Placement) -> About:
     """Whom a placement depends on, by its kind and by what it blends."""
     usual = USUAL[placement.kind]
-    names = {"personal", "last_viewed", "recently_viewed", "still_in_mind", "buy_again"}
-    return About.SHOPPER if names & set(placement.blend) else usual.about
+    return About.SHOPPER if OF_SHOPPER & set(placement.blend) else usual.about

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
@@ -18,7 +18,7 @@ from shop_recs.serving.arrangement import Quota, Wishes, arranged
 from shop_recs.serving.context import NOBODY, Context
 from shop_recs.serving.explain import Recommendations, explained
 from shop_recs.serving.filters import arrived, filtered, of_category
-from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, USUAL, About, Usual, about
+from shop_recs.serving.kinds import LADDER, NEWEST, OF_SHOPPER, POPULAR, USUAL, About, Usual, about
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
 from shop_recs.serving.retrieve import Pool, Row
@@ -39,6 +39,13 @@ EXPLORED = 50
 
 DISCOVERY = "exploration"
 """The source of what is in a list by exploration."""
+
+
+class Stages(NamedTuple):
+    """The rows of a list: all that were found for it, and those that are in it, each the best first."""
+
+    rows: Sequence[Row]
+    chosen: Sequence[Row]
 
 
 class Listing:
@@ -65,14 +72,19 @@ class Listing:
 
     def made(self) -> Recommendations:
         """The list."""
+        return self._answer(self.merchandising.named(self.stages.chosen))
+
+    @cached_property
+    def stages(self) -> Stages:
+        """What was found for the list, and what of it is in the list."""
         if not self.placement.enabled or not self.limit or len(self.before) >= MOST_PAGED:
-            return self._answer([])
+            return Stages([], [])
         rows = self.retrieved()
         chosen = self.arranged(rows)
         if len(chosen) < self.limit:
             rows += self.filling(rows, chosen)
             chosen = self.arranged(rows)
-        return self._answer(self.merchandising.named(chosen))
+        return Stages(rows, chosen)
 
     @cached_property
     def seen(self) -> Context:
@@ -87,10 +99,10 @@ class Listing:
         return rules.leave_out(
             self.merchandising.visible(self.offered),
             [key for keys in self.left_out.values() for key in keys],
-            shopper=self._hidden_from() if {Exclusion.CART, Exclusion.PURCHASED} & self._excluded else NOBODY,
-            request=self.page.request if Exclusion.CART in self._excluded else None,
-            bought=Exclusion.PURCHASED in self._excluded and settings.EXCLUDE_PURCHASED,
-            carted=Exclusion.CART in self._excluded,
+            shopper=self.hidden_from if {Exclusion.CART, Exclusion.PURCHASED} & self.excluded else NOBODY,
+            request=self.page.request if Exclusion.CART in self.excluded else None,
+            bought=Exclusion.PURCHASED in self.excluded and settings.EXCLUDE_PURCHASED,
+            carted=Exclusion.CART in self.excluded,
         )
 
     @cached_property
@@ -106,7 +118,7 @@ class Listing:
     @cached_property
     def left_out(self) -> Mapping[str, Sequence[Any]]:
         """The keys that the list leaves out, by the reason."""
-        viewed = Exclusion.VIEWED in self._excluded
+        viewed = Exclusion.VIEWED in self.excluded
         return {
             "seed": self.seeds,
             "excluded": list(self.ask.exclude),
@@ -118,9 +130,20 @@ class Listing:
     @cached_property
     def weights(self) -> Mapping[Rung, float]:
         """The rungs of the blend that can rank for this list, with their weights."""
-        blend = (self.placement.blend or self.usual.blend).items()
-        rungs = ((self._rung(name), float(weight)) for name, weight in blend)
-        return {rung: weight for rung, weight in rungs if rung is not None and weight > 0}
+        return {
+            self.retrievers[name]: weight for name, weight in self._blend.items() if name in self.retrievers
+        }
+
+    @cached_property
+    def retrievers(self) -> Mapping[str, Rung]:
+        """The rungs of the blend that can rank for this list, by the names that it gives them."""
+        rungs = ((name, self._rung(name)) for name in self._blend)
+        return {name: rung for name, rung in rungs if rung is not None}
+
+    @cached_property
+    def _blend(self) -> Mapping[str, float]:
+        blend = self.placement.blend or self.usual.blend
+        return {name: float(weight) for name, weight in blend.items() if weight > 0}
 
     def retrieved(self) -> list[Row]:
         """What the retrievers find, the best first."""
@@ -173,21 +196,25 @@ class Listing:
 
     def arranged(self, rows: Sequence[Row]) -> list[Row]:
         """The rows of the list, in its order."""
+        return arranged(self.adjusted(rows), self.wishes, limit=self.limit)
+
+    def adjusted(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows with the factors on their worth, in the order that they give."""
         adjusted = self.merchandising.adjusted(rows) if self.merchandising.ranks else list(rows)
-        if self.placement.exploration:
-            adjusted = self._explored(adjusted)
-        return arranged(adjusted, self.wishes, limit=self.limit)
+        return self._explored(adjusted) if self.placement.exploration else adjusted
 
     @property
     def _depth(self) -> int:
         return self.limit * (DEPTH_UNDER_CAPS if self.merchandising.caps else DEPTH)
 
     @cached_property
-    def _excluded(self) -> set[str]:
+    def excluded(self) -> set[str]:
+        """What the list leaves out of what the shopper had to do with."""
         exclude = self.placement.exclude
         return set(self.usual.exclude if exclude is None else exclude)
 
-    def _hidden_from(self) -> Shopper:
+    @property
+    def hidden_from(self) -> Shopper:
         """Whose cart and purchases are left out; nobody's, where it is known that there are none."""
         if about(self.placement) is About.SHOPPER and self.page.of_shopper.only_looks:
             return NOBODY
@@ -256,26 +283,36 @@ class Listing:
         if name == "personal":
             return _personal(ladder.for_shopper(page.of_shopper))
         if name == "similar":
-            return _personal(ladder.for_similar(page.of_seeds(self.seeds)))
+            return _personal(ladder.for_similar(self.basis(name)))
         if name == "last_viewed":
-            return next(ladder.for_similar(page.of_shopper.last_viewed()), None)
+            return next(ladder.for_similar(self.basis(name)), None)
         if name == "recently_viewed":
-            return past.recently_viewed(page.past, days=self._days(PlacementKind.RECENTLY_VIEWED))
+            return past.recently_viewed(page.past, days=self.days(PlacementKind.RECENTLY_VIEWED))
         if name == "still_in_mind":
-            return past.still_in_mind(page.past, days=self._days(PlacementKind.STILL_IN_MIND))
+            return past.still_in_mind(page.past, days=self.days(PlacementKind.STILL_IN_MIND))
         if name == "buy_again":
             return past.buy_again(page.past)
         return self._of_algorithm(name)
 
     def _of_algorithm(self, name: str) -> Rung | None:
-        of_seeds = self.seeds or self.usual.about is About.SEEDS
-        seen = self.page.of_seeds(self.seeds) if of_seeds else self.page.of_shopper
+        seen = self.basis(name)
         version = seen.version(name)
-        if version is None:
-            return None
-        return ladder.of_version(seen, version, similar=bool(of_seeds))
+        return ladder.of_version(seen, version, similar=self._of_seeds) if version else None
 
-    def _days(self, kind: PlacementKind) -> int:
+    def basis(self, name: str) -> Context:
+        """The context that a retriever goes by, of those that go by one."""
+        if name == "last_viewed":
+            return self.page.of_shopper.last_viewed()
+        if name == "similar" or (self._of_seeds and name not in OF_SHOPPER):
+            return self.page.of_seeds(self.seeds)
+        return self.page.of_shopper
+
+    @property
+    def _of_seeds(self) -> bool:
+        """Whether what is ranked by an algorithm starts from the seeds."""
+        return bool(self.seeds) or self.usual.about is About.SEEDS
+
+    def days(self, kind: PlacementKind) -> int:
         """The placement's window, its kind's, or that of the kind whose retriever it blends."""
         return self.placement.days or self.usual.days or USUAL[kind].days
 
