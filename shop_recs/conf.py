@@ -194,6 +194,9 @@ class Defaults:
     PAIR_SUPPORT: int = 5
     """Distinct buyers below which two products are never said to be bought together."""
 
+    STATEMENT_TIMEOUT_MS: int | None = 250
+    """Milliseconds that a statement of a list may take; then the next rung answers. None lifts the limit."""
+
     EXACT_BELOW: int = 20_000
     """Products below which ranking scans exactly; above it an HNSW index is built."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind, MerchandisingRule, Placement
 from shop_recs.serving import encoding
+from shop_recs.serving.attempts import attempt
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.tracking.identity import Shopper
 
@@ -61,7 +62,8 @@ class Context:
     """The events, oldest first, the active versions in the order of the ladder, and others by algorithm.
 
     `stored` are the rows of the admin for the placements that were asked for, by slug; `rules` the
-    merchandising rules for these, the higher priority first.
+    merchandising rules for these, the higher priority first. Where the database did not answer, `answered` is
+    false and nothing is known.
     """
 
     events: Sequence[Event]
@@ -69,6 +71,7 @@ class Context:
     others: Mapping[str, ActiveVersion] = field(default_factory=dict)
     stored: Mapping[str, Placement] = field(default_factory=dict)
     rules: Sequence[StoredRule] = ()
+    answered: bool = True
 
     def version(self, algorithm: str) -> ActiveVersion | None:
         """The active version of an algorithm, of the ladder or not."""
@@ -228,24 +231,37 @@ def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Conte
     """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched.
 
     With it what the placements of the page are, the versions that they blend, and the merchandising rules.
+    Where the database does not answer, it is that of nobody.
     """
     if shopper == NOBODY:
         return of_products([], using=using, asked=asked)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
     if shopper.user_id is None:
-        return _read(_EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})"), whom, using=using, asked=asked)
-    of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
-    events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
-    return _read(events, whom, using=using, asked=asked)
+        events = _EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})")
+    else:
+        of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
+        events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
+    read = _read("history", events, whom, using=using, asked=asked)
+    return read or of_products([], using=using, asked=asked)
 
 
 def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> Context:
-    """The context of some products, as if each had just been viewed; `asked` as of a shopper."""
+    """The context of some products, as if each had just been viewed; `asked` as of a shopper.
+
+    Where the database does not answer, no version knows them, or there is none.
+    """
     events = _EVENTS_OF_PRODUCTS.format(key_type=_key_type(connections[using]))
-    return _read(events, {"products": list(keys), "view": Kind.VIEW}, using=using, asked=asked)
+    parameters = {"products": list(keys), "view": Kind.VIEW}
+    read = _read("seeds" if keys else "context", events, parameters, using=using, asked=asked)
+    if read is None and keys:
+        nobodys = of_products([], using=using, asked=asked)
+        return replace(nobodys, events=[Event(key, Kind.VIEW, 0.0, "") for key in keys])
+    return read or Context([], [], answered=False)
 
 
-def _read(events: str, parameters: Mapping[str, Any], *, using: str, asked: Asked) -> Context:
+def _read(
+    name: str, events: str, parameters: Mapping[str, Any], *, using: str, asked: Asked
+) -> Context | None:
     connection = connections[using]
     statement = _CONTEXT.format(
         events=events,
@@ -260,9 +276,9 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str, asked: Aske
         "slugs": list(asked.slugs),
         "seeds": list(asked.seeds),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {**parameters, **always})
-        rows = cursor.fetchall()
+    rows = attempt(name, lambda: _rows(connection, statement, {**parameters, **always}), using=using)
+    if rows is None:
+        return None
     products, kinds, ages, titles, placements, rules = (column or [] for column in rows[0][:6])
     versions = [_version(row[6:]) for row in rows if row[6] is not None]
     return Context(
@@ -272,6 +288,13 @@ def _read(events: str, parameters: Mapping[str, Any], *, using: str, asked: Aske
         stored={row["slug"]: Placement(**row) for row in placements},
         rules=[_rule(row) for row in rules],
     )
+
+
+def _rows(connection: BaseDatabaseWrapper, statement: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: Sequence[Any] = cursor.fetchall()
+        return rows
 
 
 def _of_page(connection: BaseDatabaseWrapper) -> str:

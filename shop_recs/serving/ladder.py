@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from shop_recs.serving import encoding
+from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
 from shop_recs.serving.rungs import Floats, NeighbourRung, Rung, VectorRung
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion
@@ -39,7 +40,12 @@ def _usable(context: Context, rung_of: Callable[[Context, ActiveVersion], Rung |
 def _checked(
     context: Context, version: ActiveVersion, rung_of: Callable[[Context, ActiveVersion], Rung | None]
 ) -> Rung | None:
-    """The version's rung, or None where it has none for these events; a broken version is reported once."""
+    """The version's rung, or None where it has none for these events; a broken version is reported once.
+
+    What the database keeps failing to rank by is passed over, so that a better one than the newest leads.
+    """
+    if breaker(version.algorithm).is_resting:
+        return None
     try:
         return rung_of(context, version)
     except Exception:  # an encoder may fail in any way; the next rung answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from math import log
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from shop_recs.models import Kind
 from shop_recs.serving import rules
+from shop_recs.serving.attempts import attempt
 from shop_recs.serving.context import NOBODY
 from shop_recs.serving.rungs import ListedRung
 from shop_recs.tracking.identity import Shopper
@@ -52,7 +53,7 @@ class Past(NamedTuple):
 
 
 def of_shopper(shopper: Shopper, *, using: str) -> list[Past]:
-    """All that a shopper did, by product, the latest first; one statement."""
+    """All that a shopper did, by product, the latest first; one statement. Nothing without an answer."""
     if shopper == NOBODY:
         return []
     condition, whom = rules.of_shopper(shopper)
@@ -61,6 +62,10 @@ def of_shopper(shopper: Shopper, *, using: str) -> list[Past]:
         at_most=AT_MOST,
         **{kind.name.lower(): kind.value for kind in Kind},
     )
+    return attempt("past", lambda: _read(statement, whom, using=using), using=using) or []
+
+
+def _read(statement: str, whom: Sequence[Any], *, using: str) -> list[Past]:
     with connections[using].cursor() as cursor:
         cursor.execute(statement, whom)
         return [Past(*row) for row in cursor.fetchall()]

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from shop_recs.conf import settings
 from shop_recs.exceptions import UnknownPlacement
-from shop_recs.models import Placement
+from shop_recs.models import Placement, PlacementKind
 from shop_recs.serving import context, past, rules
 from shop_recs.serving.context import NOBODY, Asked, Context
 from shop_recs.serving.explain import Recommendations
@@ -160,9 +160,13 @@ class Page:
         entry = settings.PLACEMENTS.get(ask.slug) or BUILT_IN.get(ask.slug)
         # Whichever context the list needs brings what the admin says of it along.
         expected = about(Placement.of_settings(ask.slug, entry)) if entry else About.SHOPPER
-        stored = self._common(ask, expected).stored
+        first = self._common(ask, expected)
+        stored = first.stored
         if ask.slug in stored:
             return stored[ask.slug]
+        if entry is None and not first.answered:
+            # It may well be one of the admin's; without the database nobody knows what is in it.
+            return Placement(slug=ask.slug, kind=PlacementKind.RECOMMENDED_FOR_YOU, enabled=False)
         if entry is None:
             raise UnknownPlacement(_unknown(ask.slug, [*settings.PLACEMENTS, *stored]))
         return Placement.of_settings(ask.slug, entry)

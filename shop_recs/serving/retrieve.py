@@ -12,6 +12,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, Case, F, Func, Model, OrderBy, Q, QuerySet, When
 
 from shop_recs.conf import settings
+from shop_recs.serving.attempts import fetched
+from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
 from shop_recs.serving.rungs import Measured, Rung, VectorRung
 
@@ -79,6 +81,13 @@ class Pool:
     depth: int
     exact: bool = False
 
+    @property
+    def name(self) -> str:
+        """What a failure counts for; that a scan is slow says nothing of the index."""
+        if self.rung is None:
+            return "newest"
+        return f"{self.rung.source} exactly" if self.exact else self.rung.source
+
 
 class InPools(Func):
     """Whether a key is in any of some arrays of keys, each made once."""
@@ -94,14 +103,18 @@ class InPools(Func):
 
 
 def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
-    """The products that the rung ranks highest; what it does not know is not among them."""
+    """The products that the rung ranks highest; what it does not know is not among them.
+
+    None at all where the database does not answer.
+    """
     ranked, rung = _known(products, rung)
     # The index gives its own order alone; any further key would sort the whole catalogue.
     order = [rung.best_first(f"{MEASURE}distance_0")]
     if not (isinstance(rung, VectorRung) and rung.indexed):
         order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
     ranked = ranked.annotate(**_measures(rung, 0, rung.relation))
-    return [_row(product, rung) for product in in_order(ranked, order)[:limit]]
+    found = fetched(rung.source, in_order(ranked, order)[:limit])
+    return [_row(product, rung) for product in found or ()]
 
 
 def _row(product: Any, rung: Rung) -> Row:
@@ -114,22 +127,48 @@ def candidates(
 ) -> list[Candidate]:
     """The products of some pools, the newest first, each as all their rungs measure it; one statement.
 
-    The pools are arrays of keys, each ranked by its own index before the products are looked at.
+    The pools are arrays of keys, each ranked by its own index before the products are looked at. Where the
+    database does not answer for all of them, each rung's are asked for apart, and those of some are missing.
 
     Args:
         products: the queryset that gives the instances.
         pools: each a part of `products`.
         asked: further expressions, by name, whose values every candidate shall bring along.
     """
+    asked, able = asked or {}, [pool for pool in pools if not breaker(pool.name).is_resting]
+    found = _together(products, able, asked)
+    if found is not None:
+        return found
+    names = dict.fromkeys(pool.name for pool in able)
+    parts = ([pool for pool in able if pool.name == name] for name in names if len(names) > 1)
+    return _merged(candidate for part in parts for candidate in _together(products, part, asked) or ())
+
+
+def _together(
+    products: QuerySet[Any], pools: Sequence[Pool], asked: Mapping[str, Any]
+) -> list[Candidate] | None:
+    """The candidates of some pools in one statement; None where the database does not answer."""
+    if not pools:
+        return []
     rungs = list(dict.fromkeys(pool.rung for pool in pools if pool.rung))
-    asked = asked or {}
     measured = products.filter(among(pools))
     measured = measured.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
     for number, rung in enumerate(rungs):
         alias = f"{MEASURE}joined_{number}"
         measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
     newest = in_order(measured, [newest_first(products.model)])
-    return [_candidate(product, rungs, asked) for product in newest]
+    found = fetched(" + ".join(dict.fromkeys(pool.name for pool in pools)), newest)
+    return None if found is None else [_candidate(product, rungs, asked) for product in found]
+
+
+def _merged(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each product once, with all that is said of it."""
+    merged: dict[Any, Candidate] = {}
+    for candidate in candidates:
+        before = merged.get(candidate.product.pk, candidate)
+        measured = {**before.measured, **candidate.measured}
+        merged[candidate.product.pk] = replace(before, measured=measured)
+    return list(merged.values())
 
 
 def rank(pool: Pool, key: Any) -> int | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
@@ -30,6 +32,24 @@ def request_of(db: None, rf: RequestFactory) -> Any:
         return request
 
     return make
+
+
+@pytest.fixture
+def database(db: None) -> Iterator[Any]:
+    """A further connection to the database of the tests: `database("replica", options="-c …")`."""
+    made: list[str] = []
+
+    def make(alias: str, **options: Any) -> Any:
+        # A copy keeps the alias of the original to itself, which Django's test cases then let through.
+        connections[alias] = further = connections["default"].copy()
+        further.settings_dict["OPTIONS"] |= options
+        made.append(alias)
+        return further
+
+    yield make
+    for alias in made:
+        connections[alias].close()
+        del connections[alias]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, EncoderArtefact, Kind, ModelVersion
+from tests.serving.sent import statement_in
 from tests.serving.versions import publish_popularity, publish_vectors
 
 SIZE = 25_000
@@ -46,7 +47,7 @@ def clustered() -> np.ndarray:
 
 def ranking_of(captured) -> str:
     _context, ranking = [query["sql"] for query in captured]
-    return str(ranking)
+    return statement_in(ranking)
 
 
 def plan_of(captured) -> str:

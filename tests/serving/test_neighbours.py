@@ -15,6 +15,7 @@ from shop_recs.serving import context, ladder, retrieve, rules
 from shop_recs.serving.retrieve import Pool
 from shop_recs.tracking.identity import shopper_of
 from shop_recs.training import partitions
+from tests.serving.sent import statement_in
 from tests.serving.versions import (
     neighbours,
     publish_neighbours,
@@ -199,7 +200,7 @@ class TestQueries:
         did(visitor, Kind.VIEW, goods[0])
         with CaptureQueriesContext(connection) as captured:
             recommended_for_you(request_of(visitor), limit=2)
-        ranking = captured[-1]["sql"]
+        ranking = statement_in(captured[-1]["sql"])
         with connection.cursor() as cursor:
             cursor.execute("SET enable_seqscan = off")
             cursor.execute(f"EXPLAIN {ranking}")
