@@ -12,16 +12,17 @@ from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from shop_recs.api.lists import lists
 from shop_recs.api.recommendations import MAX_LIMIT, PersonalView, excluded, key_of, limit_of
 from shop_recs.api.schema import extend_schema
 from shop_recs.api.serializers import (
+    ExplainQuerySerializer,
     PlacementQuerySerializer,
     PlacementSerializer,
     PlacementsSerializer,
-    as_json,
 )
 from shop_recs.exceptions import UnknownPlacement
-from shop_recs.serving.placements import Ask, recommend_page
+from shop_recs.serving.placements import Ask
 from shop_recs.serving.rules import in_order
 from shop_recs.tracking.identity import bare
 
@@ -74,12 +75,12 @@ class OnePlacement(PersonalView):
             after=request.query_params.get("after"),
         )
         try:
-            (recommendations,) = recommend_page([ask], bare(request))
+            (answer,) = lists(request, self, [ask], of=bare(request))
         except UnknownPlacement as error:
             raise Http404(str(error)) from error
         except ValueError as error:
             raise ValidationError({"after": str(error)}) from error
-        return Response(as_json(recommendations))
+        return Response(answer)
 
 
 class Placements(PersonalView):
@@ -87,7 +88,12 @@ class Placements(PersonalView):
 
     parser_classes = [JSONParser]
 
-    @extend_schema(operation_id="placements", request=AsksSerializer, responses=PlacementsSerializer)
+    @extend_schema(
+        operation_id="placements",
+        parameters=[ExplainQuerySerializer],
+        request=AsksSerializer,
+        responses=PlacementsSerializer,
+    )
     def post(self, request: Request) -> Response:
         """List what stands at several places of one page."""
         posted = AsksSerializer(data=request.data)
@@ -96,10 +102,10 @@ class Placements(PersonalView):
         if len(entries) > LISTS_AT_ONCE:
             raise ValidationError({"placements": f"Ask for {LISTS_AT_ONCE} lists at most."})
         try:
-            lists = recommend_page([_ask(entry) for entry in entries], bare(request))
+            answers = lists(request, self, [_ask(entry) for entry in entries], of=bare(request))
         except (UnknownPlacement, ValueError) as error:
             raise ValidationError({"placements": str(error)}) from error
-        return Response({"placements": [as_json(recommendations) for recommendations in lists]})
+        return Response({"placements": answers})
 
 
 def _ask(entry: dict[str, Any]) -> Ask:

@@ -13,15 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from shop_recs import serving
+from shop_recs.api.lists import EXPLAIN, lists
 from shop_recs.api.schema import extend_schema
-from shop_recs.api.serializers import (
-    PersonalQuerySerializer,
-    QuerySerializer,
-    RecommendationsSerializer,
-    as_json,
-)
+from shop_recs.api.serializers import PersonalQuerySerializer, QuerySerializer, RecommendationsSerializer
 from shop_recs.api.throttles import RecommendationsThrottle
+from shop_recs.serving.placements import FOR_YOU, SIMILAR, Ask
 from shop_recs.serving.rules import available
 from shop_recs.tracking.failures import Refused
 from shop_recs.tracking.identity import bare
@@ -37,6 +33,12 @@ class ListView(APIView):
     permission_classes = [AllowAny]
     throttle_classes = [RecommendationsThrottle]
     versioning_class = None
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if EXPLAIN in request.GET:
+            patch_cache_control(response, private=True, no_store=True)
+        return response
 
 
 class PersonalView(ListView):
@@ -59,13 +61,9 @@ class RecommendationsView(PersonalView):
     def get(self, request: Request) -> Response:
         """Recommend products by what the visitor did last."""
         product = request.query_params.get("product")
-        recommendations = serving.recommended_for_you(
-            bare(request),
-            limit=limit_of(request),
-            product=None if product is None else key_of("product", product),
-            exclude=excluded(request),
-        )
-        return Response(as_json(recommendations))
+        here = [] if product is None else [key_of("product", product)]
+        ask = Ask(FOR_YOU, limit=limit_of(request), exclude=[*here, *excluded(request)])
+        return Response(lists(request, self, [ask], of=bare(request))[0])
 
 
 class SimilarView(ListView):
@@ -76,8 +74,8 @@ class SimilarView(ListView):
     )
     def get(self, request: Request, id: str) -> Response:
         """List products like the one with this id."""
-        limit, exclude = limit_of(request), excluded(request)
-        return Response(as_json(serving.similar_items(_product(id), limit=limit, exclude=exclude)))
+        ask = Ask(SIMILAR, [_product(id)], limit=limit_of(request), exclude=excluded(request))
+        return Response(lists(request, self, [ask], of=None)[0])
 
 
 def limit_of(request: Request) -> int:

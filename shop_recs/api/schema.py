@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rest_framework import serializers
 
 Described = TypeVar("Described", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    Plain = serializers.Serializer[Any]
+else:
+    Plain = serializers.Serializer
 
 try:
     from drf_spectacular.authentication import SessionScheme
@@ -36,4 +43,4 @@ else:
         name = "cookieOfThisSite"
 
 
-__all__ = ["extend_schema"]
+__all__ = ["Plain", "extend_schema"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rest_framework import serializers
 
+from shop_recs.api.schema import Plain
+from shop_recs.api.why import ExplanationSerializer
 from shop_recs.serving.cards import card
 from shop_recs.serving.explain import Recommendations
-
-if TYPE_CHECKING:
-    Plain = serializers.Serializer[Any]
-else:
-    Plain = serializers.Serializer
 
 
 class ItemSerializer(Plain):
@@ -38,6 +35,7 @@ class RecommendationsSerializer(Plain):
     rung = serializers.CharField(help_text='The source of the first product, or "nothing".')
     version = serializers.IntegerField(allow_null=True, help_text="The model version behind that rung.")
     items = ItemSerializer(many=True)
+    explanation = ExplanationSerializer(required=False, help_text="Where staff asked for it.")
 
 
 class PlacementSerializer(RecommendationsSerializer):
@@ -56,7 +54,15 @@ class PlacementsSerializer(Plain):
     placements = PlacementSerializer(many=True)
 
 
-class QuerySerializer(Plain):
+class ExplainQuerySerializer(Plain):
+    """What staff may ask of any list."""
+
+    explain = serializers.BooleanField(
+        required=False, help_text="Why the list is as it is; for staff who may view model versions."
+    )
+
+
+class QuerySerializer(ExplainQuerySerializer):
     """What may be asked of any list."""
 
     limit = serializers.IntegerField(

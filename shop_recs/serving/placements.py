@@ -89,7 +89,7 @@ def recommend(
     return recommend_page([ask], request)[0]
 
 
-def recommend_page(asks: Sequence[Ask], request: HttpRequest) -> list[Recommendations]:
+def recommend_page(asks: Sequence[Ask], request: HttpRequest | None) -> list[Recommendations]:
     """Several lists of one page, in their order; what one shows, those after it leave out.
 
     One statement reads what all have in common, another the seeds where there are any; each list then takes

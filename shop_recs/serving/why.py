@@ -71,7 +71,7 @@ class Examined:
         found: by source.
         parts: what each source added to the worth.
         factors: what the worth was multiplied by then, by name.
-        worth: what the list is ordered by; None where that is the score of its only retriever.
+        worth: what the list is ordered by; None where nothing of the list knows the product.
         recommendation: what the list says of it; None where it is not in the list.
         obstacles: what keeps it out, in the order of the list's own conditions.
         added: what each event adds to the score, by source, what changes it most first; empty for what is
@@ -108,8 +108,18 @@ class Why:
     listed: Sequence[Examined]
     dropped: Sequence[Examined]
 
+    def best(self, source: str) -> list[Examined]:
+        """The products that a source ranks highest, in its order, whether they are in the list or not."""
+        ranks = {
+            one.product.pk: found.rank
+            for one in (*self.listed, *self.dropped)
+            if (found := one.found.get(source)) and found.rank and found.rank <= DEPTH
+        }
+        known = (one for one in (*self.listed, *self.dropped) if one.product.pk in ranks)
+        return sorted(known, key=lambda one: ranks[one.product.pk])
 
-def explained_page(asks: Sequence[Ask], request: HttpRequest) -> list[Why]:
+
+def explained_page(asks: Sequence[Ask], request: HttpRequest | None) -> list[Why]:
     """The lists of a page, as `recommend_page` makes them, each with why it is so.
 
     Raises:
@@ -247,7 +257,7 @@ class _Inquiry:
             found={name: found[key] for name, found in self.found.items() if key in found},
             parts=row.parts if row else {},
             factors=row.factors if row else {},
-            worth=row.worth if row and row.worth else None,
+            worth=(row.worth or row.measured.score) if row else None,
             recommendation=recommendation,
             obstacles=self.obstacles.get(key, ()),
             added={

@@ -204,7 +204,12 @@ def test_the_api_is_described(db):
     paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
     personal = paths[URL]["get"]
     assert personal["operationId"] == "recommended_for_you"
-    assert {parameter["name"] for parameter in personal["parameters"]} == {"limit", "product", "exclude"}
+    assert {parameter["name"] for parameter in personal["parameters"]} == {
+        "limit",
+        "product",
+        "exclude",
+        "explain",
+    }
     similar = paths["/recs/v1/items/{id}/similar/"]["get"]
     assert similar["operationId"] == "similar_items"
     assert not [path for path in paths if "user" in path]
