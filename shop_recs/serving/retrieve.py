@@ -150,15 +150,30 @@ def _together(
     """The candidates of some pools in one statement; None where the database does not answer."""
     if not pools:
         return []
+    measured, rungs = _measured(products, pools, asked)
+    found = fetched(" + ".join(dict.fromkeys(pool.name for pool in pools)), measured)
+    return None if found is None else [_candidate(product, rungs, asked) for product in found]
+
+
+def looked_at(products: QuerySet[Any], pools: Sequence[Pool]) -> list[Candidate]:
+    """The same for who wants to know why a list is as it is: no limit of time, no breaker."""
+    if not pools:
+        return []
+    measured, rungs = _measured(products, pools, {})
+    return [_candidate(product, rungs, ()) for product in measured]
+
+
+def _measured(
+    products: QuerySet[Any], pools: Sequence[Pool], asked: Mapping[str, Any]
+) -> tuple[QuerySet[Any], list[Rung]]:
+    """The products of some pools, the newest first, with what all the rungs of these say of them."""
     rungs = list(dict.fromkeys(pool.rung for pool in pools if pool.rung))
     measured = products.filter(among(pools))
     measured = measured.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
     for number, rung in enumerate(rungs):
         alias = f"{MEASURE}joined_{number}"
         measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
-    newest = in_order(measured, [newest_first(products.model)])
-    found = fetched(" + ".join(dict.fromkeys(pool.name for pool in pools)), newest)
-    return None if found is None else [_candidate(product, rungs, asked) for product in found]
+    return in_order(measured, [newest_first(products.model)]), rungs
 
 
 def _merged(candidates: Iterable[Candidate]) -> list[Candidate]:

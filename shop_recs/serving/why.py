@@ -180,7 +180,7 @@ class _Inquiry:
             history=self._used(page.of_shopper) if self._goes_by_another(of_seeds) else [],
             seeds=self._used(of_seeds) if of_seeds else [],
             retrievers=[self._retriever(name) for name in self.sources],
-            listed=[examined.pop(key) for key in named],
+            listed=[examined.pop(key) for key in named if key in examined],
             dropped=sorted(examined.values(), key=_best_rank),
         )
 
@@ -190,7 +190,7 @@ class _Inquiry:
         pools = [Pool(self.products, source.rung, DEPTH) for source in self.sources.values()]
         if asked := self._asked:
             pools.append(Pool(self.products.filter(pk__in=asked), None, len(asked)))
-        found = retrieve.candidates(self.products, pools) if pools else []
+        found = retrieve.looked_at(self.products, pools)
         return {candidate.product.pk: candidate for candidate in found}
 
     @cached_property
