@@ -1,7 +1,9 @@
 """The tables; one file per concern."""
 
 from shop_recs.models.checkpoints import TrainingCheckpoint
+from shop_recs.models.feedback import Feedback, FeedbackKind
 from shop_recs.models.imports import ImportCheckpoint
+from shop_recs.models.impressions import Impression
 from shop_recs.models.interactions import (
     KIND_NAMES,
     CartAddition,
@@ -27,7 +29,10 @@ __all__ = [
     "EncoderArtefact",
     "Exclusion",
     "Favourite",
+    "Feedback",
+    "FeedbackKind",
     "ImportCheckpoint",
+    "Impression",
     "Interaction",
     "ItemNeighbour",
     "ItemScore",

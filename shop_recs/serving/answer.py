@@ -60,7 +60,8 @@ def similar_items(
 
     Args:
         product_or_products: one product or several; they are not in the list.
-        request: with it the shopper's cart is left out; without it the list is the same for everybody.
+        request: with it the shopper's cart is left out, and what he hides; without it the list is the same
+            for everybody.
         limit: products at most; by default as the placement says.
         products: the queryset to choose from, taken as it is; by default the available products.
         exclude: further products or keys to leave out.

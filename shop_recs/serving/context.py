@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -14,9 +15,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind, MerchandisingRule, Placement
-from shop_recs.serving import encoding
+from shop_recs.serving import encoding, signals
 from shop_recs.serving.attempts import attempt
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
+from shop_recs.serving.whose import of_named
 from shop_recs.tracking.identity import Shopper
 
 HISTORY_LENGTH = 200
@@ -62,8 +64,9 @@ class Context:
     """The events, oldest first, the active versions in the order of the ladder, and others by algorithm.
 
     `stored` are the rows of the admin for the placements that were asked for, by slug; `rules` the
-    merchandising rules for these, the higher priority first. Where the database did not answer, `answered` is
-    false and nothing is known.
+    merchandising rules for these, the higher priority first; `shown` how often a product was lately shown to
+    the shopper and left alone since, where one of them makes something of it. Where the database did not
+    answer, `answered` is false and nothing is known.
     """
 
     events: Sequence[Event]
@@ -71,6 +74,7 @@ class Context:
     others: Mapping[str, ActiveVersion] = field(default_factory=dict)
     stored: Mapping[str, Placement] = field(default_factory=dict)
     rules: Sequence[StoredRule] = ()
+    shown: Mapping[Any, int] = field(default_factory=dict)
     answered: bool = True
 
     def version(self, algorithm: str) -> ActiveVersion | None:
@@ -117,7 +121,8 @@ class Context:
 
 _EVENTS_OF_VISITOR = """
     SELECT product_id, kind, occurred_at, id FROM shop_recs_interaction
-    WHERE visitor_id = {visitor} ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
+    WHERE visitor_id = {visitor} AND NOT {unwanted}
+    ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
 """
 
 # A copy of a cookie from before a login names a visitor that is somebody's by now: it opens no history.
@@ -159,7 +164,7 @@ _CONTEXT = """
         FROM event
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
-           {of_page},
+           {of_page}, {shown},
            version.id, version.algorithm, version.item_count, version.finds_similar,
            (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
            coalesce((
@@ -191,13 +196,19 @@ class Asked:
     Attributes:
         slugs: of the placements.
         seeds: keys of all products that its lists start from.
+        fatigue_of: whose impressions count where a placement has a fatigue.
     """
 
     slugs: Sequence[str] = ()
     seeds: Sequence[Any] = ()
+    fatigue_of: Shopper = NOBODY
 
 
 NOTHING = Asked()
+
+_SHOWN = """CASE WHEN %(fatigue)s OR EXISTS (
+    SELECT FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[]) AND fatigue > 0
+) THEN {shown} END"""
 
 _OF_PAGE = """(
     SELECT json_agg(placement) FROM shop_recs_placement AS placement
@@ -230,19 +241,22 @@ _OR_BLENDED = """ OR active.algorithm IN (
 def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Context:
     """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched.
 
+    Events with products that the shopper is not interested in are as good as never happened.
+
     With it what the placements of the page are, the versions that they blend, and the merchandising rules.
     Where the database does not answer, it is that of nobody.
     """
     if shopper == NOBODY:
         return of_products([], using=using, asked=asked)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
+    unwanted = signals.is_unwanted("product_id", of_named(shopper))
     if shopper.user_id is None:
-        events = _EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})")
+        events = _EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})", unwanted=unwanted)
     else:
-        of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id")
+        of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id", unwanted=unwanted)
         events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
     read = _read("history", events, whom, using=using, asked=asked)
-    return read or of_products([], using=using, asked=asked)
+    return read or of_products([], using=using, asked=replace(asked, fatigue_of=NOBODY))
 
 
 def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> Context:
@@ -267,6 +281,7 @@ def _read(
         events=events,
         title=_title(connection),
         of_page=_of_page(connection) if asked.slugs else "NULL, NULL",
+        shown=_shown(asked),
         or_blended=_OR_BLENDED if asked.slugs else "",
     )
     algorithms = [*settings.LADDER, *(_blended(asked.slugs) if asked.slugs else ())]
@@ -275,18 +290,22 @@ def _read(
         "held": encoding.held(),
         "slugs": list(asked.slugs),
         "seeds": list(asked.seeds),
+        "fatigue": any((settings.PLACEMENTS.get(slug) or {}).get("FATIGUE") for slug in asked.slugs),
+        "user": asked.fatigue_of.user_id,
+        "visitor": asked.fatigue_of.visitor_id,
     }
-    rows = attempt(name, lambda: _rows(connection, statement, {**parameters, **always}), using=using)
+    rows = attempt(name, lambda: _rows(connection, statement, {**always, **parameters}), using=using)
     if rows is None:
         return None
     products, kinds, ages, titles, placements, rules = (column or [] for column in rows[0][:6])
-    versions = [_version(row[6:]) for row in rows if row[6] is not None]
+    versions = [_version(row[7:]) for row in rows if row[7] is not None]
     return Context(
         events=list(map(Event, products, kinds, ages, titles)),
         versions=sorted((version for version in versions if version.algorithm in settings.LADDER), key=_rank),
         others={version.algorithm: version for version in versions},
         stored={row["slug"]: Placement(**row) for row in placements},
         rules=[_rule(row) for row in rules],
+        shown={_to_key(key): times for key, times in json.loads(rows[0][6] or "{}").items()},
     )
 
 
@@ -295,6 +314,13 @@ def _rows(connection: BaseDatabaseWrapper, statement: str, parameters: Mapping[s
         cursor.execute(statement, parameters)
         rows: Sequence[Any] = cursor.fetchall()
         return rows
+
+
+def _shown(asked: Asked) -> str:
+    """SQL of how often products were shown, where somebody is there and a placement may want to know."""
+    if asked.fatigue_of == NOBODY or not asked.slugs:
+        return "NULL"
+    return _SHOWN.format(shown=signals.shown(of_named(asked.fatigue_of)))
 
 
 def _of_page(connection: BaseDatabaseWrapper) -> str:
@@ -314,9 +340,13 @@ def _of_page(connection: BaseDatabaseWrapper) -> str:
 
 
 def _rule(row: dict[str, Any]) -> StoredRule:
-    to_key = get_product_model()._meta.pk.to_python
-    keys = [[to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
+    keys = [[_to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
     return StoredRule(MerchandisingRule(**row), *keys)
+
+
+def _to_key(text: Any) -> Any:
+    """The key of a product as JSON has it."""
+    return get_product_model()._meta.pk.to_python(text)
 
 
 def _blended(slugs: Sequence[str]) -> list[str]:

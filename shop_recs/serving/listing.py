@@ -103,6 +103,7 @@ class Listing:
             request=self.page.request if Exclusion.CART in self.excluded else None,
             bought=Exclusion.PURCHASED in self.excluded and settings.EXCLUDE_PURCHASED,
             carted=Exclusion.CART in self.excluded,
+            feedback_of=self.feedback_of,
         )
 
     @cached_property
@@ -219,6 +220,11 @@ class Listing:
         if about(self.placement) is About.SHOPPER and self.page.of_shopper.only_looks:
             return NOBODY
         return self.page.shopper
+
+    @property
+    def feedback_of(self) -> Shopper:
+        """Who is not shown what he hides; nobody, where the caller chose: a search finds it all the same."""
+        return NOBODY if self.placement.kind == PlacementKind.RANK else self.page.shopper
 
     def _own_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
         if not self.usual.of_category:

@@ -13,6 +13,7 @@ from shop_recs.conf import settings
 from shop_recs.models import Action, Exclusion, PlacementKind
 from shop_recs.serving import rules
 from shop_recs.serving.arrangement import Wishes, arranged
+from shop_recs.serving.context import NOBODY
 from shop_recs.serving.filters import arrived, filtered, of_category
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.merchandising import without
@@ -33,6 +34,7 @@ WORDS = {
     "viewed": _("viewed lately"),
     "cart": _("is in the cart"),
     "bought": _("was bought"),
+    "feedback": _("the shopper hides it"),
     "elsewhere": _("shares no category with what the list starts from"),
     "unknown": _("no retriever of the list knows it"),
     "pin": _("had to make place for a pinned product"),
@@ -116,6 +118,18 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
         yield (
             Obstacle("bought"),
             rules.leave_out(few, shopper=shopper, request=None, bought=True, carted=False),
+        )
+    if listing.feedback_of != NOBODY:
+        yield (
+            Obstacle("feedback"),
+            rules.leave_out(
+                few,
+                shopper=NOBODY,
+                request=None,
+                bought=False,
+                carted=False,
+                feedback_of=listing.feedback_of,
+            ),
         )
 
 

@@ -11,10 +11,10 @@ from django.db import connections
 from django.utils import timezone
 
 from shop_recs.models import Kind
-from shop_recs.serving import rules
 from shop_recs.serving.attempts import attempt
 from shop_recs.serving.context import NOBODY
 from shop_recs.serving.rungs import ListedRung
+from shop_recs.serving.whose import of_shopper as rows_of
 from shop_recs.tracking.identity import Shopper
 
 AT_MOST = 500
@@ -56,7 +56,7 @@ def of_shopper(shopper: Shopper, *, using: str) -> list[Past]:
     """All that a shopper did, by product, the latest first; one statement. Nothing without an answer."""
     if shopper == NOBODY:
         return []
-    condition, whom = rules.of_shopper(shopper)
+    condition, whom = rows_of(shopper)
     statement = _PAST.format(
         of_shopper=condition,
         at_most=AT_MOST,

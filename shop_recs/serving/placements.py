@@ -115,9 +115,8 @@ class Page:
         self.shown: list[Any] = []
         given = (rules.candidates(ask.products) for ask in asks if ask.products is not None)
         self.using: str = next(given, rules.available()).db
-        self._asked = Asked(
-            [ask.slug for ask in asks], list(dict.fromkeys(key for ask in asks for key in ask.keys))
-        )
+        seeds = list(dict.fromkeys(key for ask in asks for key in ask.keys))
+        self._asked = Asked([ask.slug for ask in asks], seeds, fatigue_of=self.shopper)
         self._first: Context | None = None
         self._of_seeds: dict[tuple[Any, ...], Context] = {}
 

@@ -92,7 +92,7 @@ class RecommendableQuerySet(QuerySet[_Product]):
         """
         shopper = shopper_of(request)
         products: Self = rules.leave_out(
-            self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED
+            self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED, feedback_of=shopper
         )
         return _ranked(products, lambda: ladder.for_shopper(context.of_shopper(shopper, using=products.db)))
 

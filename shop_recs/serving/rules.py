@@ -16,6 +16,8 @@ from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
 from shop_recs.serving.context import NOBODY
 from shop_recs.serving.lookup import ListedPosition
+from shop_recs.serving.signals import IsHidden
+from shop_recs.serving.whose import of_shopper
 from shop_recs.tracking.identity import Shopper
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
@@ -33,19 +35,6 @@ _CARTED = """seen.kind = {cart} AND seen.occurred_at > greatest(
     now() - interval '{days} days',
     (SELECT max(occurred_at) FROM shop_recs_interaction WHERE {of_shopper} AND kind = {purchase})
 )"""
-# As in the context: a visitor who is somebody's by now hides nothing from whoever kept a copy of the cookie.
-_VISITOR = "visitor_id = (SELECT id FROM shop_recs_visitor WHERE id = %s AND user_id IS NULL)"
-_VISITORS = (
-    "visitor_id = ANY(ARRAY("
-    "SELECT id FROM shop_recs_visitor WHERE user_id = %s OR (id = %s AND user_id IS NULL)))"
-)
-
-
-def of_shopper(shopper: Shopper) -> tuple[str, tuple[Any, ...]]:
-    """The condition on `shop_recs_interaction` that an event is the shopper's, and its parameters."""
-    if shopper.user_id is None:
-        return _VISITOR, (shopper.visitor_id,)
-    return _VISITORS, (shopper.user_id, shopper.visitor_id)
 
 
 class InLog(Func):
@@ -123,11 +112,17 @@ def leave_out(
     request: HttpRequest | None,
     bought: bool,
     carted: bool = True,
+    feedback_of: Shopper = NOBODY,
 ) -> _Products:
-    """`products` without some, with `carted` without the cart, with `bought` without what was ever bought."""
+    """`products` without some, with `carted` without the cart, with `bought` without what was ever bought.
+
+    Nor is there what the shopper `feedback_of` hides.
+    """
     cart = import_string(settings.CART)(request) if carted and settings.CART and request else ()
     if left_out := {key_of(product) for product in (*keys, *cart)}:
         products = products.exclude(pk__in=left_out)
+    if feedback_of != NOBODY:
+        products = products.exclude(IsHidden("pk", shopper=feedback_of))
     asked = [_BOUGHT] if bought else []
     if carted and settings.CART is None:
         asked.append(_CARTED)

@@ -24,9 +24,8 @@ from shop_recs.tracking.identity import Shopper
 # No row comes out of `owner` where the visitor is bound to somebody else; then nothing is stored. Only a
 # binding updates the visitor: a lock on its row at every event would let a shopper's pages wait for an order.
 # The user is looked up, since the foreign key is checked at commit, where a user without a row, as tokens may
-# stand for, would fail the order. Events are inserted in the order of their ids, so that batches that share
-# some never deadlock.
-_APPEND = """
+# stand for, would fail the order.
+_STORE = """
 WITH made AS (
     INSERT INTO {visitor} AS known (id, user_id, created_at, segment)
     VALUES (%s, (SELECT {user_key} FROM {user} WHERE {user_key} = %s), %s, %s)
@@ -37,7 +36,12 @@ WITH made AS (
     UNION ALL
     SELECT id FROM {visitor} WHERE id = %s AND user_id IS NOT DISTINCT FROM %s
     LIMIT 1
-), stored AS (
+), stored AS ({insert})
+SELECT EXISTS (SELECT FROM owner), ARRAY(SELECT id FROM stored)
+"""
+
+# In the order of their ids, so that batches that share some events never deadlock.
+_EVENTS = """
     INSERT INTO {interaction} (
         id, visitor_id, product_id, kind, quantity, unit_price, order_reference, recommendation_id,
         occurred_at, received_at
@@ -50,8 +54,6 @@ WITH made AS (
     ORDER BY event.id
     ON CONFLICT (id) DO NOTHING
     RETURNING id
-)
-SELECT EXISTS (SELECT FROM owner), ARRAY(SELECT id FROM stored)
 """
 
 
@@ -72,48 +74,71 @@ class Event:
     recommendation_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows for a visitor that the statement around it decides.
+
+    Attributes:
+        sql: an `INSERT` that selects the visitor from `owner` and returns the `id` of each row.
+        parameters: of the SQL.
+    """
+
+    sql: str
+    parameters: Sequence[Any]
+
+
 def append(
     shopper: Shopper, events: Sequence[Event], *, binds: bool = False, segment: str = ""
 ) -> set[UUID] | None:
-    """Append events, making the visitor where it is new; one statement.
+    """Append events; ids that are in the log already are left alone. The rest is as `store` says."""
+    return store(shopper, _insert(events), binds=binds, segment=segment)
+
+
+def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]]) -> tuple[UUID, set[UUID]]:
+    """Append the events of a request's shopper, as `store_for` says."""
+    return store_for(request, lambda visitor_id: _insert(events_of(visitor_id)))
+
+
+def store(shopper: Shopper, insert: Insert, *, binds: bool = False, segment: str = "") -> set[Any] | None:
+    """Store something for a visitor, making it where it is new; one statement.
 
     Args:
         shopper: visitor and user; a visitor that does not exist is made with this user.
-        events: what to append; ids that are in the log already are left alone.
+        insert: what to store.
         binds: the visitor exists without a user and is to be bound to the shopper's user.
         segment: of a visitor that is made.
 
     Returns:
-        The ids of the events stored now; None, and nothing stored, where the visitor is somebody else's.
+        The ids of the rows stored now; None, and nothing stored, where the visitor is somebody else's.
     """
     using = router.db_for_write(Interaction)
-    now, user_id = timezone.now(), _user_key(shopper.user_id, using)
-    visitor = [shopper.visitor_id, user_id, now, segment]
-    parameters = [*visitor, shopper.visitor_id, user_id, now, *_columns(events)]
+    user_id = _user_key(shopper.user_id, using)
+    visitor = [shopper.visitor_id, user_id, timezone.now(), segment]
+    parameters = [*visitor, shopper.visitor_id, user_id, *insert.parameters]
     with savepoint(using), connections[using].cursor() as cursor:
-        cursor.execute(_statement(using, binds=binds), parameters)
+        cursor.execute(_statement(using, insert.sql, binds=binds), parameters)
         owned, stored = cursor.fetchone()
     return set(stored) if owned else None
 
 
-def append_for(request: HttpRequest, events_of: Callable[[UUID], Sequence[Event]]) -> tuple[UUID, set[UUID]]:
-    """Append the events of a request's shopper and remember the shopper in the cookie.
+def store_for(request: HttpRequest, insert_of: Callable[[UUID], Insert]) -> tuple[UUID, set[Any]]:
+    """Store something for a request's shopper and remember the shopper in the cookie.
 
     Args:
         request: whose cookie and user say who it is.
-        events_of: makes the events of a visitor; called again where that visitor is somebody else's.
+        insert_of: what to store for a visitor; called again where that visitor is somebody else's.
 
     Returns:
-        The visitor, and the ids of the events stored now.
+        The visitor, and the ids of the rows stored now.
     """
     shopper, binds = identity.claim(request)
     segment = segment_of(request)
     visitor_id = shopper.visitor_id or uuid4()
-    stored = append(Shopper(visitor_id, shopper.user_id), events_of(visitor_id), binds=binds, segment=segment)
+    stored = store(Shopper(visitor_id, shopper.user_id), insert_of(visitor_id), binds=binds, segment=segment)
     if stored is None:
         visitor_id = uuid4()
         whom = Shopper(visitor_id, shopper.user_id)
-        stored = append(whom, events_of(visitor_id), segment=segment) or set()
+        stored = store(whom, insert_of(visitor_id), segment=segment) or set()
     identity.remember(request, Shopper(visitor_id, shopper.user_id))
     return visitor_id, stored
 
@@ -131,15 +156,23 @@ def savepoint(using: str) -> AbstractContextManager[None]:
     return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()
 
 
-def _statement(using: str, *, binds: bool) -> str:
+def _insert(events: Sequence[Event]) -> Insert:
+    using = router.db_for_write(Interaction)
+    sql = _EVENTS.format(
+        interaction=Interaction._meta.db_table,
+        product_type=Interaction._meta.get_field("product").db_type(connections[using]),
+    )
+    return Insert(sql, [timezone.now(), *_columns(events)])
+
+
+def _statement(using: str, insert: str, *, binds: bool) -> str:
     bind = "UPDATE SET user_id = excluded.user_id WHERE known.user_id IS NULL"
     user, quote = get_user_model()._meta, connections[using].ops.quote_name
-    return _APPEND.format(
+    return _STORE.format(
         user=quote(user.db_table),
         user_key=quote(str(user.pk.column)),
         visitor=Visitor._meta.db_table,
-        interaction=Interaction._meta.db_table,
-        product_type=Interaction._meta.get_field("product").db_type(connections[using]),
+        insert=insert,
         on_conflict=bind if binds else "NOTHING",
     )
 
