@@ -1,0 +1,284 @@
+"""What rules make of lists, and where and when they are in force."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from shop_recs import recommended_for_you, similar_items
+from shop_recs.conf import get_product_model
+from shop_recs.models import ItemScore, Kind, MerchandisingRule, Visitor
+from shop_recs.serving.placements import Ask, recommend, recommend_page
+from tests.serving.versions import publish_popularity
+
+
+def names(products):
+    return [product.name for product in products]
+
+
+@pytest.fixture
+def rule(db):
+    """A rule in force everywhere: `rule("pin", lamp, position=1)`."""
+
+    def make(action, *products, sources=(), **fields):
+        made = MerchandisingRule.objects.create(name=fields.pop("name", action), action=action, **fields)
+        made.products.set(products)
+        made.sources.set(sources)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def shop(als, shelves, visitor, did, request_of):
+    """Chairs and lamps; the visitor looked at a chair."""
+    did(visitor, Kind.VIEW, shelves[0][0])
+    return request_of(visitor)
+
+
+@pytest.fixture
+def categories(shelves):
+    """The shelves as categories of the shop."""
+    model = get_product_model()
+    category = model._meta.get_field("category").related_model
+    made = [category.objects.create(name=name) for name in ("Chairs", "Lamps")]
+    for own, shelf in zip(made, shelves, strict=True):
+        model.objects.filter(pk__in=[product.pk for product in shelf]).update(category=own)
+    return made
+
+
+class TestActions:
+    def test_pins_stand_where_they_are_pinned(self, shop, shelves, rule):
+        chairs, lamps = shelves
+        rule("pin", lamps[4], position=2, label="Sponsored")
+        recs = recommended_for_you(shop, limit=4)
+        assert recs[1] == lamps[4]
+        assert [product.recommendation.boosted for product in recs] == [False, True, False, False]
+        assert recs[1].recommendation.label == "Sponsored"
+
+    def test_a_pin_need_not_be_known_to_any_model(self, shop, make_product, rule):
+        new = make_product("New")
+        rule("pin", new, position=1)
+        recs = recommended_for_you(shop, limit=3)
+        assert recs[0] == new
+        assert (recs.rung, str(recs[0].recommendation.reason)) == ("pinned", "")
+
+    def test_of_two_pins_for_one_place_the_higher_priority_gets_it(self, shop, shelves, rule):
+        lamps = shelves[1]
+        rule("pin", lamps[0], position=1)
+        rule("pin", lamps[1], position=1, priority=5)
+        assert names(recommended_for_you(shop, limit=3))[:2] == ["Lamp 1", "Lamp 0"]
+
+    def test_what_may_not_be_shown_is_not_pinned_either(self, shop, shelves, rule):
+        lamp = shelves[1][0]
+        rule("pin", lamp, position=1)
+        lamp.is_active = False
+        lamp.save()
+        assert lamp not in recommended_for_you(shop, limit=9)
+
+    def test_a_boost_brings_products_in_that_no_retriever_found(self, shop, shelves, rule):
+        lamps = shelves[1]
+        assert lamps[2] not in recommended_for_you(shop, limit=2)
+        rule("boost", filter={"name": "Lamp 2"}, factor=20, name="Clearance")
+        recs = recommended_for_you(shop, limit=2)
+        assert recs[0] == lamps[2]
+        assert recs[0].recommendation.factors == {"Clearance": 20.0}
+        assert recs[0].recommendation.rules == ("Clearance",)
+
+    def test_a_burial_moves_products_down_and_loses_none(self, shop, shelves, rule):
+        chairs, lamps = shelves
+        best = recommended_for_you(shop, limit=9)[0]
+        rule("bury", best, factor=0.01)
+        recs = recommended_for_you(shop, limit=10)
+        assert recs[-1] == best
+        assert not recs[-1].recommendation.boosted
+
+    @pytest.mark.parametrize("by", ["products", "fields", "function"])
+    def test_hidden_products_are_in_no_list(self, by, shop, shelves, rule, scored_popular):
+        chairs, lamps = shelves
+        if by == "products":
+            rule("hide", *lamps)
+        else:
+            hiding = {"fields": {"name__startswith": "Lamp"}, "function": f"{__name__}.only_lamps"}[by]
+            rule("hide", filter=hiding)
+        for recs in (
+            recommended_for_you(shop, limit=10),
+            similar_items(chairs[0], limit=10),
+            recommend("popular", shop, limit=10),
+        ):
+            assert recs
+            assert not set(lamps) & set(recs)
+
+    def test_a_cap_counts_the_values_of_a_field_also_where_the_list_is_filled_up(
+        self, shop, categories, shelves, rule
+    ):
+        publish_popularity(shelves[1])
+        rule("cap", at_most=2, per="category")
+        recs = recommended_for_you(shop, limit=4)
+        shown = [product.category.name for product in recs]
+        assert sorted(shown) == ["Chairs", "Chairs", "Lamps", "Lamps"]
+
+    def test_a_share_is_guaranteed(self, shop, shelves, rule, make_product):
+        new = [make_product(f"New {number}") for number in range(3)]
+        rule("share", filter={"name__startswith": "New"}, share=0.5, label="New")
+        recs = recommended_for_you(shop, limit=4)
+        assert len(set(recs) & set(new)) == 2
+        assert {product.recommendation.label for product in recs} == {"", "New"}
+
+    def test_rules_hold_for_who_has_no_history(self, shelves, request_of, rule, scored_popular):
+        chairs, lamps = shelves
+        rule("boost", filter={"name": "Lamp 4"}, factor=50)
+        rule("pin", chairs[3], position=2)
+        rule("hide", chairs[0])
+        recs = recommended_for_you(request_of(), limit=3)
+        assert names(recs)[:2] == ["Lamp 4", "Chair 3"]
+        assert chairs[0] not in recs
+
+    def test_rules_work_together(self, shop, shelves, categories, rule):
+        chairs, lamps = shelves
+        rule("pin", lamps[0], position=1)
+        rule("share", filter={"name__startswith": "Lamp"}, share=0.5)
+        rule("cap", at_most=3, per="category")
+        rule("hide", lamps[1])
+        recs = recommended_for_you(shop, limit=6)
+        assert recs[0] == lamps[0]
+        assert lamps[1] not in recs
+        assert [product.name.split()[0] for product in recs].count("Lamp") == 3
+
+
+def only_lamps(products):
+    return products.filter(name__startswith="Lamp")
+
+
+@pytest.fixture
+def scored_popular(shelves):
+    for place, product in enumerate([*shelves[0], *shelves[1]]):
+        ItemScore.objects.create(ranking="popular", product_id=product.pk, score=20 - place)
+
+
+def first_part(request):
+    return request.path.strip("/")
+
+
+class TestConditions:
+    def test_a_placement(self, shop, shelves, rule, scored_popular):
+        rule("pin", shelves[1][4], position=1, placements=["popular"])
+        assert recommend("popular", shop, limit=3)[0] == shelves[1][4]
+        assert shelves[1][4] not in recommended_for_you(shop, limit=3)
+
+    def test_a_source_product(self, shop, shelves, rule):
+        chairs, lamps = shelves
+        rule("pin", lamps[4], position=1, sources=[chairs[1]])
+        assert similar_items(chairs[1], limit=3)[0] == lamps[4]
+        assert lamps[4] not in similar_items(chairs[2], limit=3)
+
+    def test_the_category_of_a_source_product(self, als, shelves, categories, rule):
+        chairs, lamps = shelves
+        rule("pin", chairs[0], position=1, categories=[str(categories[1].pk)])
+        assert similar_items(lamps[1], limit=3)[0] == chairs[0]
+        assert similar_items([chairs[1], lamps[1]], limit=3)[0] == chairs[0]
+        rule("hide", chairs[3], categories=[str(categories[0].pk)])
+        assert chairs[3] not in similar_items(chairs[1], limit=9)
+        assert chairs[3] in similar_items(lamps[1], limit=9)
+
+    def test_the_category_that_is_asked_for(self, shelves, categories, request_of, rule, scored_popular):
+        chairs, lamps = shelves
+        rule("pin", lamps[4], position=1, categories=[str(categories[1].pk)])
+        recs = recommend("popular", request_of(), category=categories[1], limit=3)
+        assert names(recs) == ["Lamp 4", "Lamp 0", "Lamp 1"]
+        assert names(recommend("popular", request_of(), limit=2)) == ["Chair 0", "Chair 1"]
+
+    def test_a_segment(self, shelves, request_of, rule, settings, scored_popular):
+        settings.SHOP_RECS = {**settings.SHOP_RECS, "SEGMENT": f"{__name__}.first_part"}
+        rule("pin", shelves[1][4], position=1, segments=["at"])
+        assert recommend("popular", request_of(path="/at/"), limit=2)[0] == shelves[1][4]
+        assert recommend("popular", request_of(path="/de/"), limit=2)[0] != shelves[1][4]
+
+    @pytest.mark.parametrize(
+        ("starts", "ends", "holds"), [(-1, 1, True), (1, 2, False), (-2, -1, False), (None, None, True)]
+    )
+    def test_its_time(self, starts, ends, holds, shop, shelves, rule):
+        def moment(hours):
+            return hours and timezone.now() + timedelta(hours=hours)
+
+        rule("pin", shelves[1][4], position=1, starts_at=moment(starts), ends_at=moment(ends))
+        assert (recommended_for_you(shop, limit=2)[0] == shelves[1][4]) is holds
+
+    def test_a_disabled_rule_does_nothing(self, shop, shelves, rule):
+        rule("pin", shelves[1][4], position=1, enabled=False)
+        assert recommended_for_you(shop, limit=2)[0] != shelves[1][4]
+
+    def test_a_part_of_the_traffic_is_always_the_same_shoppers(
+        self, als, shelves, rule, request_of, django_user_model
+    ):
+        rule("pin", shelves[0][0], position=1, percent=50)
+        visitors = Visitor.objects.bulk_create(Visitor() for _ in range(60))
+
+        def reached():
+            return {
+                visitor.pk
+                for visitor in visitors
+                if recommended_for_you(request_of(visitor), limit=1) == [shelves[0][0]]
+            }
+
+        assert 15 <= len(reached()) <= 45
+        assert reached() == reached()
+        assert recommended_for_you(request_of(), limit=1) != [shelves[0][0]]
+
+
+class TestPlacements:
+    def test_exploration_gives_a_share_to_what_is_new_and_says_so(
+        self, shop, shelves, make_product, settings, visitor, request_of
+    ):
+        for number in range(8):
+            make_product(f"New {number}")
+        settings.SHOP_RECS = {
+            **settings.SHOP_RECS,
+            "PLACEMENTS": {"home": {"KIND": "recommended_for_you", "EXPLORATION": 0.25, "LIMIT": 8}},
+        }
+        recs = recommend("home", shop)
+        explored = [product for product in recs if product.recommendation.source == "exploration"]
+        assert len(explored) == 2
+        assert not set(explored) & {*shelves[0]}  # these the visitor is shown anyway
+        assert [str(product.recommendation.reason) for product in explored] != ["", ""]
+        assert names(recs) == names(recommend("home", shop))  # the same all day
+        drawn = {
+            product.name
+            for other in Visitor.objects.bulk_create(Visitor() for _ in range(8))
+            for product in recommend("home", request_of(other))
+            if product.recommendation.source == "exploration"
+        }
+        assert len(drawn) > 2
+
+    def test_lists_of_a_page_share_what_was_read_of_the_rules(
+        self, shop, shelves, rule, scored_popular, django_assert_max_num_queries
+    ):
+        chairs, lamps = shelves
+        rule("pin", lamps[0], position=1, placements=["similar-items"])
+        rule("boost", filter={"name__startswith": "Lamp"})
+        rule("cap", at_most=4, per="category")
+        asks = [
+            Ask("recommended-for-you", limit=2),
+            Ask("similar-items", seeds=[chairs[0]], limit=2),
+            Ask("popular", limit=2),
+            Ask("recently-viewed", limit=1),
+        ]
+        with django_assert_max_num_queries(8):
+            lists = recommend_page(asks, shop)
+        assert all(lists[:3])
+
+    def test_a_list_under_rules_takes_three_statements_at_most(
+        self, shop, shelves, rule, scored_popular, django_assert_max_num_queries
+    ):
+        rule("boost", filter={"name__startswith": "Lamp"})
+        rule("share", filter={"name__startswith": "Lamp"}, share=0.5)
+        rule("cap", at_most=2, per="category")
+        rule("hide", shelves[0][4])
+        with django_assert_max_num_queries(3):
+            recommended_for_you(shop, limit=8)
+
+    def test_a_category_that_is_none_is_refused(self, shop):
+        with pytest.raises(ValueError, match="is no category of a product"):
+            recommend("popular", shop, category="nothing like it")
