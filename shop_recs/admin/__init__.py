@@ -2,6 +2,13 @@
 
 from shop_recs.admin.interactions import InteractionAdmin, VisitorAdmin
 from shop_recs.admin.placements import PlacementAdmin
+from shop_recs.admin.rules import MerchandisingRuleAdmin
 from shop_recs.admin.versions import ModelVersionAdmin
 
-__all__ = ["InteractionAdmin", "ModelVersionAdmin", "PlacementAdmin", "VisitorAdmin"]
+__all__ = [
+    "InteractionAdmin",
+    "MerchandisingRuleAdmin",
+    "ModelVersionAdmin",
+    "PlacementAdmin",
+    "VisitorAdmin",
+]

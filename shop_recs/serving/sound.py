@@ -1,19 +1,25 @@
-"""Whether a placement can make a list: asked by the admin's form and by the system checks."""
+"""Whether a placement can make a list, and a rule be kept: for the admin's forms and the checks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Model
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from shop_recs.conf import get_product_model
-from shop_recs.models import Exclusion, Placement
+from shop_recs.models import Action, Exclusion, MerchandisingRule, Placement
 from shop_recs.registry import algorithm_names
-from shop_recs.serving.filters import filtered
+from shop_recs.serving.filters import filtered, passing
 from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, RETRIEVERS
 
 FALLBACKS = (LADDER, POPULAR, NEWEST)
+
+Problems = Iterator[tuple[str, Promise | str]]
 
 
 def require_sound(placement: Placement) -> None:
@@ -22,14 +28,42 @@ def require_sound(placement: Placement) -> None:
     Raises:
         ValidationError: by field, what is wrong and what may be written.
     """
-    problems: dict[str, list[str]] = {}
-    for field, problem in _problems(placement):
+    _refuse(_of_placement(placement))
+
+
+def require_sound_rule(rule: MerchandisingRule, *, lists_products: bool) -> None:
+    """Refuse a merchandising rule that says too little or too much.
+
+    Args:
+        lists_products: whether it names its products one by one.
+
+    Raises:
+        ValidationError: by field, what is wrong and what may be written.
+    """
+    _refuse(_of_rule(rule, lists_products=lists_products))
+
+
+def require_own_function(rule: object) -> None:
+    """Refuse a filter that calls a function from outside of the project's apps.
+
+    Raises:
+        ValidationError: it does.
+    """
+    if not isinstance(rule, str) or "." not in rule:
+        return
+    if not any(rule.startswith(f"{config.name}.") for config in apps.get_app_configs()):
+        raise ValidationError({"filter": _("Name a function of an installed app.")})
+
+
+def _refuse(found: Problems) -> None:
+    problems: dict[str, list[Any]] = {}
+    for field, problem in found:
         problems.setdefault(field, []).append(problem)
     if problems:
         raise ValidationError(problems)
 
 
-def _problems(placement: Placement) -> Iterator[tuple[str, str]]:
+def _of_placement(placement: Placement) -> Problems:
     yield from (("blend", problem) for problem in _of_blend(placement.blend))
     yield from (("fallback", problem) for problem in _of_names(placement.fallback, FALLBACKS))
     yield from (("exclude", problem) for problem in _of_names(placement.exclude, Exclusion.values))
@@ -37,6 +71,56 @@ def _problems(placement: Placement) -> Iterator[tuple[str, str]]:
         filtered(get_product_model()._default_manager.all(), placement)
     except ValueError as error:
         yield "filter", str(error)
+
+
+def _of_rule(rule: MerchandisingRule, *, lists_products: bool) -> Problems:
+    yield from _of_products(rule, lists_products=lists_products)
+    if rule.action == Action.BOOST and rule.factor is not None and rule.factor <= 1:
+        yield "factor", _("A boost multiplies by more than 1.")
+    if rule.action == Action.BURY and rule.factor is not None and rule.factor >= 1:
+        yield "factor", _("A burial multiplies by less than 1.")
+    if rule.action == Action.CAP:
+        yield from _of_cap(rule)
+    if rule.action == Action.SHARE and not rule.share:
+        yield "share", _("Write the share of the places, 0.25 for every fourth.")
+    if rule.starts_at and rule.ends_at and rule.ends_at <= rule.starts_at:
+        yield "ends_at", _("It would end before it begins.")
+
+
+def _of_products(rule: MerchandisingRule, *, lists_products: bool) -> Problems:
+    if rule.action == Action.CAP:
+        if lists_products or rule.filter:
+            yield "action", _("A cap counts all products; name none.")
+    elif rule.action == Action.PIN and (rule.filter or not lists_products):
+        yield "products", _("Name the products to pin one by one, without a filter.")
+    elif lists_products == bool(rule.filter):
+        yield "products", _("Name products or write a filter, one of both.")
+    if rule.filter:
+        try:
+            passing(get_product_model()._default_manager.all(), rule.filter, of=f"rule {rule.name!r}")
+        except ValueError as error:
+            yield "filter", str(error)
+
+
+def _of_cap(rule: MerchandisingRule) -> Problems:
+    if not rule.at_most:
+        yield "at_most", _("Write how many products of one value a list may have.")
+    if not rule.per:
+        yield "per", _("Write the field whose values are counted.")
+        return
+    model: type[Model] | None = get_product_model()
+    for name in rule.per.split("__"):
+        try:
+            field = model._meta.get_field(name) if model else None
+        except FieldDoesNotExist:
+            field = None
+        if field is None or field.many_to_many or field.one_to_many:
+            yield (
+                "per",
+                _("%(per)s is no field of which a product has one value.") % {"per": rule.per},
+            )
+            return
+        model = field.related_model if isinstance(field.related_model, type) else None
 
 
 def _of_blend(blend: object) -> Iterator[str]:

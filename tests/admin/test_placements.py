@@ -22,6 +22,8 @@ FORM = {
     "exclude": '["cart"]',
     "days": "",
     "diversity": "0.2",
+    "exploration": "0",
+    "fatigue": "0",
 }
 
 
@@ -37,7 +39,8 @@ def test_a_placement_is_added_and_changed(admin_client):
 
 
 def test_only_what_differs_needs_to_be_filled_in(admin_client):
-    form = {"slug": "home", "kind": "popular", "limit": "12", "diversity": "0", "blend": "{}", "filter": "{}"}
+    form = {"slug": "home", "kind": "popular", "limit": "12", "blend": "{}", "filter": "{}"}
+    form |= {"diversity": "0", "exploration": "0", "fatigue": "0"}
     assert admin_client.post(ADD, form).status_code == 302
 
 

@@ -51,7 +51,7 @@ def categories(shelves):
 
 class TestActions:
     def test_pins_stand_where_they_are_pinned(self, shop, shelves, rule):
-        chairs, lamps = shelves
+        _chairs, lamps = shelves
         rule("pin", lamps[4], position=2, label="Sponsored")
         recs = recommended_for_you(shop, limit=4)
         assert recs[1] == lamps[4]
@@ -88,7 +88,7 @@ class TestActions:
         assert recs[0].recommendation.rules == ("Clearance",)
 
     def test_a_burial_moves_products_down_and_loses_none(self, shop, shelves, rule):
-        chairs, lamps = shelves
+        _chairs, _lamps = shelves
         best = recommended_for_you(shop, limit=9)[0]
         rule("bury", best, factor=0.01)
         recs = recommended_for_you(shop, limit=10)
@@ -128,7 +128,7 @@ class TestActions:
         assert {product.recommendation.label for product in recs} == {"", "New"}
 
     def test_rules_hold_for_who_has_no_history(self, shelves, request_of, rule, scored_popular):
-        chairs, lamps = shelves
+        chairs, _lamps = shelves
         rule("boost", filter={"name": "Lamp 4"}, factor=50)
         rule("pin", chairs[3], position=2)
         rule("hide", chairs[0])
@@ -137,7 +137,7 @@ class TestActions:
         assert chairs[0] not in recs
 
     def test_rules_work_together(self, shop, shelves, categories, rule):
-        chairs, lamps = shelves
+        _chairs, lamps = shelves
         rule("pin", lamps[0], position=1)
         rule("share", filter={"name__startswith": "Lamp"}, share=0.5)
         rule("cap", at_most=3, per="category")
@@ -184,7 +184,7 @@ class TestConditions:
         assert chairs[3] in similar_items(lamps[1], limit=9)
 
     def test_the_category_that_is_asked_for(self, shelves, categories, request_of, rule, scored_popular):
-        chairs, lamps = shelves
+        _chairs, lamps = shelves
         rule("pin", lamps[4], position=1, categories=[str(categories[1].pk)])
         recs = recommend("popular", request_of(), category=categories[1], limit=3)
         assert names(recs) == ["Lamp 4", "Lamp 0", "Lamp 1"]
