@@ -45,3 +45,15 @@ class NotRunning(ShopRecsError):
 
 class BrokerUnreachable(ShopRecsError):
     """The task could not be handed to Celery's broker; nothing was queued."""
+
+
+class InvalidAsk(ShopRecsError, ValueError):
+    """A list was asked for in a way that cannot be answered.
+
+    Attributes:
+        field: of what was asked.
+    """
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field

@@ -119,7 +119,7 @@ class PreviewAdmin(AnyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        onlooker = self.onlooker_form(prefix="preview", use_required_attribute=False)
+        onlooker = self._onlooker(request)
         extra = {**(extra_context or {}), "onlooker": onlooker}
         return super().changeform_view(request, object_id, form_url, extra)
 
@@ -128,13 +128,20 @@ class PreviewAdmin(AnyAdmin):
         if request.method != "POST":
             raise Http404
         stored = self.get_object(request, request.GET.get("object", ""))
-        if not self.has_change_permission(request, stored) and not self.has_add_permission(request):
+        may = self.has_change_permission(request, stored) if stored else self.has_add_permission(request)
+        if not may:
             raise PermissionDenied
         form = self.get_form(request, stored, change=stored is not None)(
             request.POST, request.FILES, instance=stored
         )
-        onlooker = self.onlooker_form(request.POST, prefix="preview")
+        onlooker = self._onlooker(request, request.POST)
         return render(request, f"{TEMPLATES}/preview.html", self._context(form, onlooker))
+
+    def _onlooker(self, request: HttpRequest, data: Any = None) -> OnlookerForm:
+        form = self.onlooker_form(data, prefix="preview", use_required_attribute=False)
+        # What somebody looked at is not for everybody's eyes.
+        form.fields["shopper"].disabled = not request.user.has_perm("shop_recs.view_visitor")
+        return form
 
     def _context(self, form: Any, onlooker: OnlookerForm) -> dict[str, Any]:
         if not (form.is_valid() & onlooker.is_valid()):

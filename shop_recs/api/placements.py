@@ -18,8 +18,8 @@ from shop_recs.api.schema import extend_schema
 from shop_recs.api.serializers import (
     ExplainQuerySerializer,
     PlacementQuerySerializer,
-    PlacementSerializer,
     PlacementsSerializer,
+    RecommendationsSerializer,
 )
 from shop_recs.exceptions import UnknownPlacement
 from shop_recs.serving.placements import Ask
@@ -48,6 +48,7 @@ class AskSerializer(serializers.Serializer[Any]):
     exclude = serializers.ListField(
         child=serializers.CharField(), required=False, default=list, max_length=PRODUCTS_AT_MOST
     )
+    category = serializers.CharField(required=False, max_length=200)
     limit = serializers.IntegerField(required=False, min_value=1)
     after = serializers.CharField(required=False, help_text="`next` of the list that this one continues.")
 
@@ -62,7 +63,7 @@ class OnePlacement(PersonalView):
     """The list of one placement."""
 
     @extend_schema(
-        operation_id="placement", parameters=[PlacementQuerySerializer], responses=PlacementSerializer
+        operation_id="placement", parameters=[PlacementQuerySerializer], responses=RecommendationsSerializer
     )
     def get(self, request: Request, slug: str) -> Response:
         """List what stands at a place of the shop."""
@@ -70,6 +71,7 @@ class OnePlacement(PersonalView):
         ask = Ask(
             slug,
             seeds=seeds,
+            category=request.query_params.get("category"),
             limit=limit_of(request) if "limit" in request.query_params else None,
             exclude=excluded(request),
             after=request.query_params.get("after"),
@@ -79,7 +81,7 @@ class OnePlacement(PersonalView):
         except UnknownPlacement as error:
             raise Http404(str(error)) from error
         except ValueError as error:
-            raise ValidationError({"after": str(error)}) from error
+            raise ValidationError({getattr(error, "field", "placement"): str(error)}) from error
         return Response(answer)
 
 
@@ -117,6 +119,7 @@ def _ask(entry: dict[str, Any]) -> Ask:
         entry["placement"],
         seeds=[key_of("seeds", key) for key in entry["seeds"]],
         products=products,
+        category=entry.get("category"),
         limit=None if limit is None else min(limit, MAX_LIMIT),
         exclude=[key_of("exclude", key) for key in entry["exclude"]],
         after=entry.get("after"),

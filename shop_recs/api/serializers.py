@@ -22,6 +22,10 @@ class ItemSerializer(Plain):
         help_text='The algorithm that ranked it, or "newest".'
     )
     reason = serializers.CharField(help_text="Words for the shopper.")
+    boosted = serializers.BooleanField(help_text="Whether a merchandising rule favours it.")
+    label = serializers.CharField(  # type: ignore[assignment]
+        help_text='What such a rule writes on it, "Sponsored" say.'
+    )
     title = serializers.CharField()
     url = serializers.CharField(allow_null=True)
     image = serializers.CharField(allow_null=True)
@@ -31,6 +35,12 @@ class ItemSerializer(Plain):
 class RecommendationsSerializer(Plain):
     """A list of recommendations."""
 
+    placement = serializers.CharField(help_text="Slug of the placement that it was made for.")
+    heading = serializers.CharField(help_text="What stands over it.")
+    next = serializers.CharField(
+        allow_null=True,
+        help_text="Continues the list, as `after` of its placement; null where there is no more.",
+    )
     id = serializers.UUIDField(help_text="Names this list, for events that follow from it.")
     rung = serializers.CharField(help_text='The source of the first product, or "nothing".')
     version = serializers.IntegerField(allow_null=True, help_text="The model version behind that rung.")
@@ -38,20 +48,10 @@ class RecommendationsSerializer(Plain):
     explanation = ExplanationSerializer(required=False, help_text="Where staff asked for it.")
 
 
-class PlacementSerializer(RecommendationsSerializer):
-    """The list of a placement."""
-
-    placement = serializers.CharField(help_text="Slug of the placement.")
-    heading = serializers.CharField()
-    next = serializers.CharField(
-        allow_null=True, help_text="Continues the list, as `after`; null where there is no more."
-    )
-
-
 class PlacementsSerializer(Plain):
     """The lists of a page, in the order in which they were asked for."""
 
-    placements = PlacementSerializer(many=True)
+    placements = RecommendationsSerializer(many=True)
 
 
 class ExplainQuerySerializer(Plain):
@@ -85,14 +85,16 @@ class PlacementQuerySerializer(QuerySerializer):
     seeds = serializers.CharField(
         required=False, help_text="Ids of products that the list starts from, separated by commas."
     )
+    category = serializers.CharField(required=False, help_text="Key of the category that all products have.")
     after = serializers.CharField(required=False, help_text="`next` of the list that this one continues.")
 
 
 def as_json(recommendations: Recommendations) -> dict[str, Any]:
-    """The list in plain values, with what its placement says of it."""
-    placed = {name: getattr(recommendations, name) for name in ("placement", "heading", "next")}
+    """The list in plain values."""
     return {
-        **(placed if recommendations.placement else {}),
+        "placement": recommendations.placement,
+        "heading": recommendations.heading,
+        "next": recommendations.next,
         "id": str(recommendations.id),
         "rung": recommendations.rung,
         "version": recommendations.version,
@@ -108,6 +110,8 @@ def _item(product: Any) -> dict[str, Any]:
         "score": recommendation.score,
         "source": recommendation.source,
         "reason": str(recommendation.reason),
+        "boosted": recommendation.boosted,
+        "label": recommendation.label,
         "title": shown.title,
         "url": shown.url,
         "image": shown.image,

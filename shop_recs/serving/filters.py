@@ -11,6 +11,7 @@ from django.db.models import DateField, QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from shop_recs.exceptions import InvalidAsk
 from shop_recs.models import Placement
 from shop_recs.serving import retrieve
 
@@ -62,15 +63,17 @@ def of_category(products: QuerySet[Any], category: Any) -> QuerySet[Any]:
     """The products of a category, which is given by its key or as its name is written.
 
     Raises:
-        ValueError: products have no category, or it is none.
+        InvalidAsk: products have no category, or it is none.
     """
     field = retrieve.category_field(products.model)
     if field is None:
-        raise ValueError('Products have no category; name its field in SHOP_RECS["PRODUCT_FIELDS"].')
+        raise InvalidAsk(
+            'Products have no category; name its field in SHOP_RECS["PRODUCT_FIELDS"].', field="category"
+        )
     try:
         return products.filter(**{field: category})
     except (TypeError, ValueError, ValidationError) as error:
-        raise ValueError(f"{category!r:.60} is no category of a product.") from error
+        raise InvalidAsk(f"{category!r:.60} is no category of a product.", field="category") from error
 
 
 def arrived(products: QuerySet[Any], days: int) -> QuerySet[Any]:

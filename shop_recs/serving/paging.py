@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core import signing
 
+from shop_recs.exceptions import InvalidAsk
+
 MOST_PAGED = 200
 """Products that a list goes on to give, page by page."""
 
@@ -22,7 +24,7 @@ def continued(slug: str, after: str | None) -> list[Any]:
     """The keys of the products that the pages before gave.
 
     Raises:
-        ValueError: it continues no list of this placement.
+        InvalidAsk: it continues no list of this placement.
     """
     if after is None:
         return []
@@ -31,5 +33,7 @@ def continued(slug: str, after: str | None) -> list[Any]:
     except signing.BadSignature:
         of, keys = None, []
     if of != slug:
-        raise ValueError(f"{after!r:.40} continues no list of {slug!r}; take `next` of its page before")
+        raise InvalidAsk(
+            f"{after!r:.40} continues no list of {slug!r}; take `next` of its page before", field="after"
+        )
     return list(keys)

@@ -32,7 +32,7 @@ POSITION = {"recommendations": '"slug"'}
 SHOWN = "_shop_recs_shown"
 """Where a request keeps what the lists of its page show."""
 OPTIONS = {
-    "recommendations": ("seeds", "limit", "products", "exclude"),
+    "recommendations": ("seeds", "limit", "products", "category", "exclude"),
     "recommended_for_you": ("limit", "products", "product", "exclude"),
     "similar_items": ("limit", "products", "exclude"),
 }
@@ -109,8 +109,8 @@ def recommendations(parser: Parser, token: Token) -> ListNode:
 
     Usage::
 
-        {% recommendations "home" [seeds=…] [limit=…] [products=…] [exclude=…] [heading=…] [template=…] %}
-        {% recommendations "home" [seeds=…] [limit=…] [products=…] [exclude=…] as list %}
+        {% recommendations "home" [seeds=…] [limit=…] [category=…] [heading=…] [template=…] %}
+        {% recommendations "home" [seeds=…] [limit=…] [products=…] [category=…] [exclude=…] as list %}
 
     Templates: the one named, or else `shop_recs/<slug>.html`, or else `shop_recs/widget.html`.
     """

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from shop_recs.models import ItemScore, Placement
+from shop_recs.models import ItemScore, MerchandisingRule, Placement
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,24 @@ def test_the_callers_products_are_put_in_order(client, popular):
     asked = [{"placement": "rank", "products": ids}]
     (answer,) = client.post(MANY, {"placements": asked}, format="json").json()["placements"]
     assert titles(answer) == ["Product 7", "Product 3", "Product 5"]  # nobody is known: as they came
+
+
+def test_a_category_has_its_own_bestsellers(client, popular):
+    model = type(popular[0])
+    category = model._meta.get_field("category").related_model.objects.create(name="Lamps")
+    model.objects.filter(pk__in=[popular[4].pk, popular[6].pk]).update(category=category)
+    answer = client.get(address("popular"), {"category": str(category.pk)}).json()
+    assert titles(answer) == ["Product 4", "Product 6"]
+    wrong = client.get(address("popular"), {"category": "no such thing"})
+    assert (wrong.status_code, list(wrong.json())) == (400, ["category"])
+
+
+def test_what_a_rule_favours_is_marked(client, popular):
+    rule = MerchandisingRule.objects.create(name="Sale", action="pin", position=2, label="Sponsored")
+    rule.products.set([popular[7]])
+    items = client.get(address("popular"), {"limit": 3}).json()["items"]
+    marks = [(item["title"], item["boosted"], item["label"]) for item in items]
+    assert marks[1:] == [("Product 7", True, "Sponsored"), ("Product 1", False, "")]
 
 
 @pytest.mark.parametrize(

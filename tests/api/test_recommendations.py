@@ -58,6 +58,7 @@ def test_a_list_says_everything_about_its_items(browser, shop):
     look_at(browser, shop[0])
     answer = browser.get(URL, {"limit": 2}).json()
     assert uuid.UUID(answer["id"])
+    assert (answer["placement"], answer["heading"]) == ("recommended-for-you", "Recommended for you")
     assert answer["rung"] == "als"
     first, second = answer["items"]
     product = get_product_model().objects.get(pk=first["id"])
@@ -67,6 +68,8 @@ def test_a_list_says_everything_about_its_items(browser, shop):
         "score": pytest.approx(first["score"]),
         "source": "als",
         "reason": first["reason"],
+        "boosted": False,
+        "label": "",
         "title": product.name,
         "url": product.get_absolute_url(),
         "image": None,
