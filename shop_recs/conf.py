@@ -175,8 +175,9 @@ class Defaults:
         "rank": {"KIND": "rank"},
     }
     """Slug to the list that stands there: `KIND` and, as far as they differ from what is usual for the kind,
-    `HEADING`, `LIMIT`, `BLEND`, `FILTER`, `FALLBACK`, `EXCLUDE`, `DAYS` and `DIVERSITY`. A placement of the
-    same slug in the admin takes precedence; None removes a default."""
+    `HEADING`, `LIMIT`, `BLEND`, `FILTER`, `FALLBACK`, `EXCLUDE`, `DAYS`, `DIVERSITY`,
+    `EXPLORATION` and `FATIGUE`. A placement of the same slug in the admin takes precedence; None removes a
+    default."""
 
     SEGMENT: str | None = None
     """Dotted path to a function `(request) -> str` that names the segment of a shopper (a country, a price
