@@ -198,6 +198,13 @@ class Defaults:
     STATEMENT_TIMEOUT_MS: int | None = 250
     """Milliseconds that a statement of a list may take; then the next rung answers. None lifts the limit."""
 
+    FRAGMENT_AGE: int = 300
+    """Seconds for which caches may keep a list that is the same for everybody, where a page fetches it; 0:
+    not at all."""
+
+    FRAGMENT_CACHE: str | None = None
+    """Alias of the Django cache that keeps these lists; None: only caches between shop and browser do."""
+
     EXACT_BELOW: int = 20_000
     """Products below which ranking scans exactly; above it an HNSW index is built."""
 

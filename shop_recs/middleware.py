@@ -1,4 +1,4 @@
-"""The visitor cookie: written when something was recorded for the request, and only then."""
+"""What answers say of the visitor: the cookie where something was recorded, `private` where a list is his."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from shop_recs.tracking.identity import write_cookie
+from shop_recs.tracking.identity import keep_private, write_cookie
 
 
 class VisitorMiddleware:
-    """Writes the visitor cookie, under WSGI and ASGI; place it anywhere in `MIDDLEWARE`."""
+    """Writes the visitor cookie and keeps personal pages out of caches, under WSGI and ASGI.
+
+    Place it anywhere in `MIDDLEWARE`.
+    """
 
     sync_capable = True
     async_capable = True
@@ -30,12 +33,17 @@ class VisitorMiddleware:
             return self.__acall__(request)
         response = self.get_response(request)
         assert isinstance(response, HttpResponseBase)
-        write_cookie(request, response)
+        _finish(request, response)
         return response
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         assert isinstance(response, Awaitable)
         answer: HttpResponseBase = await response
-        write_cookie(request, answer)
+        _finish(request, answer)
         return answer
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> None:
+    keep_private(request, response)
+    write_cookie(request, response)

@@ -238,13 +238,43 @@ def test_a_missing_middleware_is_named(settings):
     assert f'Add "{VISITOR}"' in problems()["E011"]
 
 
-def test_a_page_cache_is_warned_of(settings):
-    settings.MIDDLEWARE = [
-        "django.middleware.cache.UpdateCacheMiddleware",
-        *settings.MIDDLEWARE,
-        "django.middleware.cache.FetchFromCacheMiddleware",
-    ]
-    assert "{% track_view product %}" in problems()["W001"]
+class TestPageCache:
+    PAGES = {
+        "home.html": "{% recommended_for_you %}",
+        "product.html": "{% block main %}{% if one %}{% similar_items one %}{% endif %}{% endblock %}",
+        "cart.html": '{% recommendations "still-in-mind" %}',
+        "lazy.html": '{% recommendations "still-in-mind" delivery="lazy" %}',
+        "htmx.html": "{% recommendations slug delivery='htmx' %}",
+        "any.html": "{% recommendations slug delivery=delivery %}",
+        "kept.html": "{% load cache %}{% cache 60 side %}{% similar_items product %}{% endcache %}",
+        "mail.txt": "{% comment %}{% recommended_for_you %}{% endcomment %}",
+    }
+
+    @pytest.fixture
+    def templates(self, settings, tmp_path):
+        """Project templates with these names, under the cache middleware."""
+        settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+        settings.MIDDLEWARE = [
+            "django.middleware.cache.UpdateCacheMiddleware",
+            *settings.MIDDLEWARE,
+            "django.middleware.cache.FetchFromCacheMiddleware",
+        ]
+
+        def write(*names):
+            for name in names:
+                (tmp_path / name).write_text("{% load shop_recs %}" + self.PAGES[name])
+
+        return write
+
+    def test_that_keeps_no_page_with_a_list_in_place_is_warned_of(self, templates):
+        templates(*self.PAGES)
+        said = problems()["W001"]
+        assert "keeps no page of cart.html, home.html, product.html:" in said
+        assert "{% track_view product %}" in said
+
+    def test_of_pages_that_are_the_same_for_everybody_is_no_problem(self, templates):
+        templates("lazy.html", "htmx.html", "any.html", "kept.html", "mail.txt")
+        assert "W001" not in problems()
 
 
 class Ours(VisitorMiddleware):

@@ -66,6 +66,7 @@ EDGES = {
     "receivers",
     "tasks",
     "templatetags",
+    "widgets",
 }
 STORAGE = {"models", "conf", "registry", "exceptions"}
 

@@ -1,5 +1,5 @@
-"""System checks: what is wrong with settings, middleware, worker and database, and what to write instead."""
+"""System checks: what is wrong with settings, database and surroundings, and what to write instead."""
 
-from shop_recs.checks import database, host, settings
+from shop_recs.checks import caches, database, host, settings
 
-__all__ = ["database", "host", "settings"]
+__all__ = ["caches", "database", "host", "settings"]

@@ -8,7 +8,6 @@ from celery import current_app
 from django.conf import settings as django_settings
 from django.core.checks import Error, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
-from django.middleware.cache import FetchFromCacheMiddleware
 from django.utils.module_loading import import_string
 
 from shop_recs.checks.settings import AppConfigs, Messages
@@ -42,26 +41,17 @@ def check_engine(app_configs: AppConfigs, **kwargs: Any) -> Messages:
 
 @register()
 def check_middleware(app_configs: AppConfigs, **kwargs: Any) -> Messages:
-    """E011, W001: visitors are recognised, and no page cache answers with somebody's recommendations."""
-    problems: Messages = []
-    if not _installed(VisitorMiddleware):
-        problems.append(
-            Error(
-                "VisitorMiddleware is not installed: no visitor is recognised on his next page.",
-                hint='Add "shop_recs.middleware.VisitorMiddleware" to MIDDLEWARE.',
-                id="shop_recs.E011",
-            )
+    """E011: visitors are recognised, and their pages kept out of caches."""
+    if installed(VisitorMiddleware):
+        return []
+    return [
+        Error(
+            "VisitorMiddleware is not installed: no visitor is recognised on his next page, and caches may "
+            "show his lists to others.",
+            hint='Add "shop_recs.middleware.VisitorMiddleware" to MIDDLEWARE.',
+            id="shop_recs.E011",
         )
-    if _installed(FetchFromCacheMiddleware):
-        problems.append(
-            Warning(
-                "The cache middleware keeps whole pages, and with them what was recommended to one visitor.",
-                hint="Cache parts of pages instead, or keep personal widgets off cached pages and load them "
-                "from v1/recommendations/; record views there with {% track_view product %}.",
-                id="shop_recs.W001",
-            )
-        )
-    return problems
+    ]
 
 
 @register()
@@ -75,7 +65,7 @@ def check_worker(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     ]
 
 
-def _installed(middleware: type) -> bool:
+def installed(middleware: type) -> bool:
     """Whether the settings name a middleware or a subclass of it."""
     for path in django_settings.MIDDLEWARE:
         try:

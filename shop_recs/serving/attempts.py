@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from django.db import Error, InterfaceError, InternalError, OperationalError, connections
@@ -27,6 +28,7 @@ _SAVEPOINT = "SAVEPOINT shop_recs"
 _TAKE_BACK = ("ROLLBACK TO SAVEPOINT shop_recs", "RELEASE SAVEPOINT shop_recs")
 
 _reported: set[tuple[str, type[Error]]] = set()
+_missing: ContextVar[list[str] | None] = ContextVar("shop_recs_missing", default=None)
 
 
 def attempt(name: str, ask: Callable[[], _Answer], *, using: str) -> _Answer | None:
@@ -45,7 +47,7 @@ def attempt(name: str, ask: Callable[[], _Answer], *, using: str) -> _Answer | N
     """
     ours = breaker(name)
     if not ours.admits():
-        unanswered.send_robust(sender=None, name=name, reason="open")
+        _tell(name, "open")
         return None
     try:
         with _guarded(using):
@@ -64,9 +66,27 @@ def fetched(name: str, products: QuerySet[Any]) -> list[Any] | None:
     return attempt(name, lambda: list(products), using=products.db)
 
 
+@contextmanager
+def missing() -> Iterator[list[str]]:
+    """Collects the names of what the database does not answer in the block."""
+    names: list[str] = []
+    token = _missing.set(names)
+    try:
+        yield names
+    finally:
+        _missing.reset(token)
+
+
+def _tell(name: str, reason: str) -> None:
+    unanswered.send_robust(sender=None, name=name, reason=reason)
+    names = _missing.get()
+    if names is not None:
+        names.append(name)
+
+
 def _failed(name: str, ours: Breaker, error: Error) -> None:
     late = isinstance(error.__cause__, QueryCanceled)
-    unanswered.send_robust(sender=None, name=name, reason="timeout" if late else "error")
+    _tell(name, "timeout" if late else "error")
     # A statement that makes no sense, in a queryset of the shop say, fails at once and for its caller alone.
     if isinstance(error, (OperationalError, InternalError, InterfaceError)):
         ours.failed()

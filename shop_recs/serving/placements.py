@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Manager, Model, QuerySet
+from django.db.models import Manager, QuerySet
 from django.http import HttpRequest
 
 from shop_recs.conf import settings
@@ -20,7 +20,7 @@ from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.kinds import About, about
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.merchandising import NO_RULES, Merchandising, Situation, in_force
-from shop_recs.tracking.identity import Shopper, shopper_of
+from shop_recs.tracking.identity import Shopper, shown_to
 from shop_recs.tracking.log import segment_of
 
 FOR_YOU, SIMILAR = "recommended-for-you", "similar-items"
@@ -84,8 +84,15 @@ def recommend(
         UnknownPlacement: there is none of that name.
         TypeError, ValueError: as `recommended_for_you`; `after` is no continuation of this placement.
     """
-    seeds = [seeds] if isinstance(seeds, Model) else list(seeds)
-    ask = Ask(slug, seeds, products=products, category=category, limit=limit, exclude=exclude, after=after)
+    ask = Ask(
+        slug,
+        rules.listed(seeds),
+        products=products,
+        category=category,
+        limit=limit,
+        exclude=exclude,
+        after=after,
+    )
     return recommend_page([ask], request)[0]
 
 
@@ -122,11 +129,14 @@ class Page:
 
     @cached_property
     def shopper(self) -> Shopper:
-        return NOBODY if self.request is None else shopper_of(self.request)
+        return NOBODY if self.request is None else shown_to(self.request)
 
     @cached_property
     def segment(self) -> str:
-        return "" if self.request is None else segment_of(self.request)
+        if self.request is None or settings.SEGMENT is None:
+            return ""
+        shown_to(self.request)  # a segment may be told from anything that a browser sends
+        return segment_of(self.request)
 
     @cached_property
     def of_shopper(self) -> Context:
@@ -181,7 +191,8 @@ class Page:
     def _common(self, ask: Ask, expected: About) -> Context:
         """What the first context of the page said of its placements and rules."""
         if self._first is None:
-            self._first = self.of_shopper if expected is About.SHOPPER else self.of_seeds(ask.keys)
+            of_shopper = self.request is not None and expected is About.SHOPPER
+            self._first = self.of_shopper if of_shopper else self.of_seeds(ask.keys)
         return self._first
 
     def _read(self, read: Context) -> Context:

@@ -16,7 +16,7 @@ from shop_recs.conf import settings
 from shop_recs.serving import context, ladder, retrieve, rules
 from shop_recs.serving.lookup import looked_up
 from shop_recs.serving.rungs import NeighbourRung, Rung, VectorRung
-from shop_recs.tracking.identity import shopper_of
+from shop_recs.tracking.identity import shown_to
 
 _Product = TypeVar("_Product", bound=Model, covariant=True)
 _Ranked = TypeVar("_Ranked", bound=QuerySet[Any])
@@ -90,7 +90,7 @@ class RecommendableQuerySet(QuerySet[_Product]):
 
         Annotated with `recommendation_score`.
         """
-        shopper = shopper_of(request)
+        shopper = shown_to(request)
         products: Self = rules.leave_out(
             self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED, feedback_of=shopper
         )

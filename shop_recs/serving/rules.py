@@ -138,11 +138,15 @@ def seeds(product_or_products: Any) -> dict[Any, Any]:
         TypeError: one of them is no product.
     """
     model = get_product_model()
-    one = isinstance(product_or_products, Model)
-    products = [product_or_products] if one else list(product_or_products)
+    products = listed(product_or_products)
     if wrong := [product for product in products if not isinstance(product, model)]:
         raise TypeError(f"similar items need instances of {model._meta.label}, not {wrong[0]!r:.100}")
     return {product.pk: product for product in products}
+
+
+def listed(product_or_products: Any) -> list[Any]:
+    """One product, or several of them or of their keys, as a list."""
+    return [product_or_products] if isinstance(product_or_products, Model) else list(product_or_products)
 
 
 def key_of(product: Any) -> Any:

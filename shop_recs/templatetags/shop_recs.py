@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.conf import settings as django_settings
-from django.db import connections, router, transaction
 from django.http import HttpRequest
-from django.template import Library, Node, TemplateSyntaxError
+from django.template import Engine, Library, Node, TemplateSyntaxError
 from django.template.base import FilterExpression, Parser, Token, token_kwargs
 from django.template.context import Context
-from django.utils.translation import gettext_lazy as _
 
 from shop_recs import serving
-from shop_recs.conf import get_product_model
-from shop_recs.serving.cards import Card, card
-from shop_recs.serving.explain import Recommendation, Recommendations
+from shop_recs.serving.explain import Recommendations
+from shop_recs.serving.neutral import page_of
+from shop_recs.serving.placements import Ask
+from shop_recs.serving.rules import listed
 from shop_recs.tracking.beacon import track_view
-from shop_recs.tracking.failures import quietly
+from shop_recs.widgets import drawn, harmless, room
 
 register = Library()
 register.simple_tag(track_view, takes_context=True)
 
-HEADINGS = {"recommended_for_you": _("Recommended for you"), "similar_items": _("Similar items")}
-LOOKS = ("heading", "template")
+LOOKS = ("heading", "template", "delivery")
 POSITION = {"recommendations": '"slug"'}
 """What a tag wants first, where that is no product."""
 SHOWN = "_shop_recs_shown"
 """Where a request keeps what the lists of its page show."""
+SHARED = (
+    '{{% cache %}} would show the personal list "{0}" to others: take it out, or write '
+    '{{% recommendations "{0}" delivery="lazy" %}}'
+)
+LATER = 'only the list of a placement can be delivered later; write {{% recommendations "{0}" delivery=… %}}'
 OPTIONS = {
     "recommendations": ("seeds", "limit", "products", "category", "exclude"),
     "recommended_for_you": ("limit", "products", "product", "exclude"),
@@ -39,7 +39,10 @@ OPTIONS = {
 
 
 class ListNode(Node):
-    """A list of recommendations, rendered in place or put into a variable."""
+    """A list of recommendations, rendered in place, put into a variable, or left to the browser to fetch.
+
+    A `shared` one stands in a part of the page that a cache keeps, for whomever.
+    """
 
     child_nodelists = ()
 
@@ -49,38 +52,56 @@ class ListNode(Node):
         first: FilterExpression | None,
         options: Mapping[str, FilterExpression],
         variable: str | None,
+        *,
+        shared: bool,
     ) -> None:
         self.kind = kind
         self.first = first
         self.options = options
         self.variable = variable
+        self.shared = shared
 
     def render(self, context: Context) -> str:
         html = ""
         if self.variable:
             context[self.variable] = []
-        with _harmless(f"render {self.kind}"):
+        with harmless(f"render {self.kind}"):
             options = {name: value.resolve(context) for name, value in self.options.items()}
             looks = {name: options.pop(name) for name in LOOKS if name in options}
+            if looks.get("delivery", "inline") != "inline":
+                return self._later(context, options, looks)
+            looks.pop("delivery", None)
             recommendations = self._ask(context, options)
             if self.variable:
                 context[self.variable] = recommendations
-            elif recommendations:
-                html = _widget(context, self.kind, recommendations, **looks)
+            else:
+                kind = "" if self.kind == "recommendations" else self.kind
+                html = drawn(recommendations, context, _engine(context), kind=kind, **looks)
         return html
+
+    def _later(self, context: Context, options: dict[str, Any], looks: dict[str, Any]) -> str:
+        if "products" in options:
+            raise TemplateSyntaxError(
+                "products= is a queryset, which cannot be part of an address: leave delivery= out, or give "
+                'the placement a filter, in the admin or as FILTER in SHOP_RECS["PLACEMENTS"]'
+            )
+        assert self.first is not None  # the tag of a placement has one
+        return room(str(self.first.resolve(context)), context, _engine(context), **options, **looks)
 
     def _ask(self, context: Context, options: dict[str, Any]) -> Recommendations:
         request = context.get("request")
         first = None if self.first is None else self.first.resolve(context)
         if self.kind == "similar_items":
-            return serving.similar_items(first, request=request, **options)
+            return serving.similar_items(first, request=None if self.shared else request, **options)
         if request is None:
             raise LookupError(
                 "there is no request in the template's context; add "
                 '"django.template.context_processors.request" to the context processors'
             )
         if self.kind == "recommendations":
-            return _placed(request, str(first), **options)
+            return (_for_everybody if self.shared else _placed)(request, str(first), **options)
+        if self.shared:
+            raise TemplateSyntaxError(SHARED.format("recommended-for-you"))
         return serving.recommended_for_you(request, **options)
 
 
@@ -94,13 +115,13 @@ def _placed(
     return recommendations
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What an item template shows."""
-
-    product: Any
-    card: Card
-    recommendation: Recommendation
+def _for_everybody(request: HttpRequest, slug: str, *, seeds: Any = (), **options: Any) -> Recommendations:
+    """The list of a placement for whoever will get this part of the page from the cache."""
+    ask = Ask(slug, listed(seeds), **options)
+    page = page_of(request, ask)
+    if page.request is not None:
+        raise TemplateSyntaxError(SHARED.format(slug))
+    return page.answer(ask)
 
 
 @register.tag
@@ -110,9 +131,14 @@ def recommendations(parser: Parser, token: Token) -> ListNode:
     Usage::
 
         {% recommendations "home" [seeds=…] [limit=…] [category=…] [heading=…] [template=…] %}
+        {% recommendations "home" delivery="lazy" [seeds=…] [limit=…] [category=…] [heading=…] [template=…] %}
         {% recommendations "home" [seeds=…] [limit=…] [products=…] [category=…] [exclude=…] as list %}
 
-    Templates: the one named, or else `shop_recs/<slug>.html`, or else `shop_recs/widget.html`.
+    With `delivery="lazy"` or `delivery="htmx"` the browser fetches the list when it comes into sight, and the
+    page holds nothing of the visitor.
+
+    Templates: the one named, or else `shop_recs/<slug>.html`, or else `shop_recs/widget.html`; around a list
+    that is fetched `shop_recs/lazy.html` or `shop_recs/htmx.html`.
     """
     return _parsed(parser, token, positions=1)
 
@@ -152,7 +178,9 @@ def _parsed(parser: Parser, token: Token, *, positions: int) -> ListNode:
         *bits, _as, variable = bits
     positional = [parser.compile_filter(bits.pop(0)) for _place in range(min(positions, len(bits)))]
     options = token_kwargs(bits, parser)
-    allowed = OPTIONS[kind] if variable else (*LOOKS, *OPTIONS[kind])
+    if "delivery" in options and kind != "recommendations":
+        raise TemplateSyntaxError(LATER.format(kind.replace("_", "-")))
+    allowed = OPTIONS[kind] if variable else (*OPTIONS[kind], *LOOKS)
     if len(positional) < positions or bits or set(options) - set(allowed):
         usage = " ".join(
             [kind, *[POSITION.get(kind, "product")] * positions, *(f"[{name}=…]" for name in allowed)]
@@ -161,49 +189,10 @@ def _parsed(parser: Parser, token: Token, *, positions: int) -> ListNode:
             f"{{% {token.contents} %}} is not understood; write "
             f"{{% {usage}{' as ' + variable if variable else ''} %}}"
         )
-    return ListNode(kind, positional[0] if positional else None, options, variable)
+    shared = "cache" in [command for command, _opened in parser.command_stack]
+    return ListNode(kind, positional[0] if positional else None, options, variable, shared=shared)
 
 
-def _widget(
-    context: Context,
-    kind: str,
-    recommendations: Recommendations,
-    *,
-    heading: Any = None,
-    template: str | None = None,
-) -> str:
-    kind = recommendations.placement if kind == "recommendations" else kind
-    named = [template] if template else [f"shop_recs/{kind}.html", "shop_recs/widget.html"]
-    values = {
-        "kind": kind,
-        "heading": heading or recommendations.heading or HEADINGS[kind],
-        "recommendations": recommendations,
-        "items": [Item(product, card(product), product.recommendation) for product in recommendations],
-        "item_templates": [f"shop_recs/{kind}_item.html", "shop_recs/item.html"],
-        # "Similar to X" on every card of a list below X says nothing.
-        "with_reasons": kind != "similar_items" or _seeds_named(recommendations) > 1,
-        "request": context.get("request"),
-    }
+def _engine(context: Context) -> Engine:
     assert context.template is not None  # a node is rendered by its template
-    widget = context.template.engine.select_template(named)
-    return widget.render(context.new(values))
-
-
-def _seeds_named(recommendations: Recommendations) -> int:
-    """How many products the reasons of a list name."""
-    named = (product.recommendation.reason_product for product in recommendations)
-    return len({product.pk for product in named if product is not None})
-
-
-@contextmanager
-def _harmless(doing: str) -> Iterator[None]:
-    """Outside DEBUG, what goes wrong is logged and leaves no trace in the page or in its transaction."""
-    if django_settings.DEBUG:
-        yield
-        return
-    with quietly(doing):
-        using = router.db_for_read(get_product_model())
-        # An error of the database would end the page's own transaction, were there no savepoint around it.
-        in_transaction = connections[using].in_atomic_block
-        with transaction.atomic(using=using) if in_transaction else nullcontext():
-            yield
+    return context.template.engine

@@ -66,6 +66,17 @@ def shopper_of(request: Any) -> Shopper:
     return Shopper(cookie.visitor_id if fits else None, user_id)
 
 
+def shown_to(request: Any) -> Shopper:
+    """As `shopper_of`, for a list in the answer: from here on no shared cache may keep that answer.
+
+    Django's own cache is told at once: `cache_page` keeps an answer before any middleware sees it.
+    """
+    request = bare(request)
+    request._shop_recs_personal = True
+    request._cache_update_cache = False
+    return shopper_of(request)
+
+
 def claim(request: HttpRequest) -> tuple[Shopper, bool]:
     """The shopper to record for, and whether its visitor is yet to be bound to its user.
 
@@ -87,6 +98,12 @@ def forget(request: HttpRequest) -> None:
     cookie = cookie_of(request)
     cookie.visitor_id, cookie.mark = None, ""
     cookie.changed = settings.COOKIE_NAME in request.COOKIES
+
+
+def keep_private(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Say on the response that it shows somebody's list, where it does."""
+    if getattr(request, "_shop_recs_personal", False):
+        patch_cache_control(response, private=True)
 
 
 def write_cookie(request: HttpRequest, response: HttpResponseBase) -> None:

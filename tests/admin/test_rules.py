@@ -87,7 +87,12 @@ def test_a_rule_is_added_and_changed(admin_client, popular):
         ({"filter": '"shutil.rmtree"'}, "Name a function of an installed app"),
         ({"percent": "101"}, "less than or equal to 100"),
         (
-            {"starts_at_0": "2026-01-02", "starts_at_1": "08:00", "ends_at_0": "2026-01-01", "ends_at_1": "08:00"},
+            {
+                "starts_at_0": "2026-01-02",
+                "starts_at_1": "08:00",
+                "ends_at_0": "2026-01-01",
+                "ends_at_1": "08:00",
+            },
             "It would end before it begins",
         ),
         ({"placements": ["nowhere"]}, "nowhere is not one of the available choices"),
