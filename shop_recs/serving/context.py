@@ -183,7 +183,7 @@ _CONTEXT = """
            version.dimensions, version.unit_norm,
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
-    LEFT JOIN shop_recs_activemodel AS active ON active.algorithm = ANY(%(algorithms)s::text[]){or_blended}
+    LEFT JOIN {pointers} AS active ON active.algorithm = ANY(%(algorithms)s::text[]){or_blended}
     LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
     LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
 """
@@ -197,11 +197,13 @@ class Asked:
         slugs: of the placements.
         seeds: keys of all products that its lists start from.
         fatigue_of: whose impressions count where a placement has a fatigue.
+        instead: id of a version to serve instead of its algorithm's active one, to compare the two.
     """
 
     slugs: Sequence[str] = ()
     seeds: Sequence[Any] = ()
     fatigue_of: Shopper = NOBODY
+    instead: int | None = None
 
 
 NOTHING = Asked()
@@ -235,6 +237,16 @@ _SEEDS_OF_CATEGORY = """ARRAY(
 
 _OR_BLENDED = """ OR active.algorithm IN (
     SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
+)"""
+
+
+_POINTERS = "shop_recs_activemodel"
+
+_POINTERS_BUT_ONE = """(
+    SELECT pointer.algorithm, coalesce(other.id, pointer.version_id) AS version_id
+    FROM shop_recs_activemodel AS pointer
+    LEFT JOIN shop_recs_modelversion AS other
+    ON other.id = %(instead)s AND other.algorithm = pointer.algorithm
 )"""
 
 
@@ -283,6 +295,7 @@ def _read(
         of_page=_of_page(connection) if asked.slugs else "NULL, NULL",
         shown=_shown(asked),
         or_blended=_OR_BLENDED if asked.slugs else "",
+        pointers=_POINTERS if asked.instead is None else _POINTERS_BUT_ONE,
     )
     algorithms = [*settings.LADDER, *(_blended(asked.slugs) if asked.slugs else ())]
     always = {
@@ -293,6 +306,7 @@ def _read(
         "fatigue": any((settings.PLACEMENTS.get(slug) or {}).get("FATIGUE") for slug in asked.slugs),
         "user": asked.fatigue_of.user_id,
         "visitor": asked.fatigue_of.visitor_id,
+        "instead": asked.instead,
     }
     rows = attempt(name, lambda: _rows(connection, statement, {**always, **parameters}), using=using)
     if rows is None:

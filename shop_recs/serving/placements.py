@@ -115,17 +115,28 @@ class Page:
     Args:
         request: whose history counts; without one they are the same for everybody.
         asks: the lists that are going to be asked for.
+
+    Attributes:
+        instead: id of a version to serve instead of its algorithm's active one, to compare the two.
     """
+
+    instead: int | None = None
 
     def __init__(self, request: HttpRequest | None, asks: Sequence[Ask]) -> None:
         self.request = request
+        self.asks = asks
         self.shown: list[Any] = []
         given = (rules.candidates(ask.products) for ask in asks if ask.products is not None)
         self.using: str = next(given, rules.available()).db
-        seeds = list(dict.fromkeys(key for ask in asks for key in ask.keys))
-        self._asked = Asked([ask.slug for ask in asks], seeds, fatigue_of=self.shopper)
         self._first: Context | None = None
         self._of_seeds: dict[tuple[Any, ...], Context] = {}
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What the context says of the lists of the page."""
+        seeds = list(dict.fromkeys(key for ask in self.asks for key in ask.keys))
+        slugs = [ask.slug for ask in self.asks]
+        return Asked(slugs, seeds, fatigue_of=self.shopper, instead=self.instead)
 
     @cached_property
     def shopper(self) -> Shopper:
@@ -141,7 +152,7 @@ class Page:
     @cached_property
     def of_shopper(self) -> Context:
         """The context of the shopper's events."""
-        return self._read(context.of_shopper(self.shopper, using=self.using, asked=self._asked))
+        return self._read(context.of_shopper(self.shopper, using=self.using, asked=self.asked))
 
     @cached_property
     def past(self) -> list[past.Past]:
@@ -150,7 +161,7 @@ class Page:
     def of_seeds(self, keys: Sequence[Any]) -> Context:
         """The context of some products; without any, of nobody."""
         if tuple(keys) not in self._of_seeds:
-            read = context.of_products(keys, using=self.using, asked=self._asked)
+            read = context.of_products(keys, using=self.using, asked=self.asked)
             self._of_seeds[tuple(keys)] = self._read(read)
         return self._of_seeds[tuple(keys)]
 

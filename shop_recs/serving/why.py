@@ -23,6 +23,7 @@ from shop_recs.serving.obstacles import Obstacle
 from shop_recs.serving.placements import Ask, Page
 from shop_recs.serving.retrieve import Candidate, Pool
 from shop_recs.serving.rungs import Rung
+from shop_recs.tracking.identity import Shopper
 
 DEPTH = 50
 """The best products of each retriever that are looked at, whether they may be listed or not."""
@@ -127,6 +128,20 @@ def explained_page(asks: Sequence[Ask], request: HttpRequest | None) -> list[Why
     """
     page = Page(request, asks)
     return [explained(page, ask) for ask in asks]
+
+
+def page_of(shopper: Shopper, asks: Sequence[Ask], *, segment: str = "", instead: int | None = None) -> Page:
+    """The page that somebody else would see, but for a cart that only the shop knows, of their own request.
+
+    Args:
+        shopper: whose page it is.
+        asks: its lists.
+        segment: that the shopper is of.
+        instead: id of a version to serve instead of its algorithm's active one.
+    """
+    page = Page(None, asks)
+    page.shopper, page.segment, page.instead = shopper, segment, instead
+    return page
 
 
 def explained(page: Page, ask: Ask, *, about: Any = None) -> Why:

@@ -8,7 +8,8 @@ import pytest
 from shop_recs.models import Action, ItemScore, Kind, MerchandisingRule, Placement
 from shop_recs.serving.contributions import Method
 from shop_recs.serving.placements import Ask, Page, recommend
-from shop_recs.serving.why import DEPTH, explained, explained_page
+from shop_recs.serving.why import DEPTH, explained, explained_page, page_of
+from shop_recs.tracking.identity import Shopper
 from tests.serving.versions import neighbours, publish_neighbours, publish_vectors
 
 
@@ -284,3 +285,26 @@ def test_lists_that_put_the_callers_products_in_order_are_about_these_alone(
     some = type(goods[0]).objects.filter(pk__in=[product.pk for product in goods[:3]])
     why = why_of("rank", request_of(visitor), products=some)
     assert {one.product for one in [*why.listed, *why.dropped]} == set(goods[:3])
+
+
+def test_the_page_of_somebody_else_is_what_they_see(als, goods, visitor, did, request_of):
+    did(visitor, Kind.VIEW, goods[5], goods[0])
+    did(visitor, Kind.CART, goods[1])
+    ask = Ask("recommended-for-you", limit=4)
+    why = explained(page_of(Shopper(visitor.pk, None), [ask]), ask)
+    assert why.recommendations == recommend("recommended-for-you", request_of(visitor), limit=4)
+    assert obstacles(why)["Chair 1"] == ["cart"]
+
+
+def test_another_version_can_be_looked_at_without_being_served(goods, tastes, visitor, did, request_of):
+    other = publish_vectors("als", goods, tastes[::-1].copy())
+    active = publish_vectors("als", goods, tastes)
+    did(visitor, Kind.VIEW, goods[0])
+    ask, shopper = Ask("recommended-for-you", limit=4), Shopper(visitor.pk, None)
+    served, compared = (
+        explained(page_of(shopper, [ask], instead=version), ask) for version in (None, other.pk)
+    )
+    assert [one.version for one in served.retrievers] == [active.pk]
+    assert [one.version for one in compared.retrievers] == [other.pk]
+    assert recommend("recommended-for-you", request_of(visitor), limit=4).version == active.pk
+    assert served.recommendations != compared.recommendations
