@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from shop_recs.admin import actions, progress, quality
+from shop_recs.admin import actions, progress, quality, why
 from shop_recs.admin.readonly import ReadOnlyAdmin
 from shop_recs.conf import settings
 from shop_recs.models import ActiveModel, ModelVersion
@@ -161,6 +161,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         routes: list[tuple[str, Callable[..., HttpResponse], str]] = [
             ("progress/", progress.running, "progress"),
+            ("why/", why.page, "why"),
             ("retrain/", actions.retrain, "retrain"),
             ("<int:version_id>/publish/", actions.publish, "publish"),
             ("<int:version_id>/cancel/", actions.cancel, "cancel"),
