@@ -13,9 +13,9 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from benchmarks.accuracy import ALGORITHMS
-from benchmarks.generated import shop_log
 from shop_recs.algorithms.base import NotEnoughData, Recommender, TrainingData
 from shop_recs.algorithms.splits import split_by_time
+from shop_recs.bench.log import shop_log
 from shop_recs.training.evaluation import evaluate
 
 KIB_OF_A_GIB = 2**20

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from shop_recs.algorithms.base import KINDS, SECONDS_PER_DAY, ItemFeature, TrainingData
+from shop_recs.algorithms.base import SECONDS_PER_DAY, ItemFeature, TrainingData
 from shop_recs.algorithms.splits import Split, leave_one_out, split_by_time
+from shop_recs.bench.log import training_data
 from shop_recs.training.features import categories, ranges
 
 FOLDER = Path(os.environ.get("SHOP_RECS_DATA", "../shared/data"))
@@ -134,38 +135,6 @@ def _ordered(folder: str) -> TrainingData:
     positions = table["position"].to_numpy()
     users, items = table["user_id"].to_numpy(), table["item_id"].to_numpy()
     return training_data(users, items, np.full(len(users), VIEW), 1.5e9 + 60.0 * positions)
-
-
-def training_data(
-    users: Column,
-    items: Column,
-    kinds: Column,
-    times: Column,
-    *,
-    kind_weights: dict[int, float] | None = None,
-    half_life_days: float = np.inf,
-) -> TrainingData:
-    """A log in any order and of any keys, sorted and weighted as training reads it from the database."""
-    weights = np.ones(KINDS, dtype=np.float32)
-    for kind, weight in (kind_weights or {}).items():
-        weights[kind] = weight
-    user_keys, users = np.unique(users, return_inverse=True)
-    item_keys, items = np.unique(items, return_inverse=True)
-    order = np.lexsort((np.arange(len(users)), times, users))
-    kinds, times = kinds[order].astype(np.int8), times[order]
-    decay = 0.5 ** ((times.max() - times) / SECONDS_PER_DAY / half_life_days)
-    return TrainingData(
-        users=users[order].astype(np.int32),
-        items=items[order].astype(np.int32),
-        kinds=kinds,
-        times=times,
-        weights=(weights[kinds] * decay).astype(np.float32),
-        n_users=len(user_keys),
-        n_items=len(item_keys),
-        now=float(times.max()),
-        kind_weights=weights,
-        half_life_days=half_life_days,
-    )
 
 
 def _first_of_each(groups: Column, times: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -57,3 +57,7 @@ class InvalidAsk(ShopRecsError, ValueError):
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class CannotMeasure(ShopRecsError):
+    """A benchmark lacks something; the message says what to install, publish or write instead."""

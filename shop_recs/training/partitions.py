@@ -14,7 +14,10 @@ from shop_recs.models import ItemNeighbour, ItemVector
 Parent = type[ItemVector] | type[ItemNeighbour]
 
 PARENTS: tuple[Parent, ...] = (ItemVector, ItemNeighbour)
-INDEX_MEMORY = "512MB"
+LEAST_INDEX_MEMORY, MOST_INDEX_MEMORY = 64 << 20, 4 << 30
+BYTES_OF_A_NODE = 1_000
+"""Of a graph under construction, beside its vector; one that does not fit into memory takes many times as long."""
+
 LOCK_TIMEOUT = "100ms"
 LOCK_ATTEMPTS = 20
 LOCK_PAUSE_SECONDS = 0.25
@@ -50,7 +53,13 @@ def create(parent: Parent, version_id: int) -> None:
 
 
 def load(parent: Parent, version_id: int, rows: Iterable[Sequence[Any]]) -> None:
-    """Copy rows in, then give the table its key and its statistics.
+    """Copy rows in, then give the table its key and its statistics; the rows are those of `copy`."""
+    copy(parent, version_id, rows)
+    complete(parent, version_id)
+
+
+def copy(parent: Parent, version_id: int, rows: Iterable[Sequence[Any]]) -> None:
+    """Copy rows in.
 
     Args:
         parent: whose partition it is to be.
@@ -62,11 +71,10 @@ def load(parent: Parent, version_id: int, rows: Iterable[Sequence[Any]]) -> None
         cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(table))
         # psycopg does not know vectors, but passes bytes on as they are.
         types = ["bytea" if column.name == "vector" else column.type_code for column in cursor.description]
-        with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(table)) as copy:
-            copy.set_types(types)
+        with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(table)) as stream:
+            stream.set_types(types)
             for row in rows:
-                copy.write_row((version_id, *row))
-    complete(parent, version_id)
+                stream.write_row((version_id, *row))
 
 
 def complete(parent: Parent, version_id: int) -> None:
@@ -89,7 +97,11 @@ def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None
     with connection.cursor() as cursor:
         # A second worker would take the processor from the shop: tail latency grew fourfold with two.
         cursor.execute("SELECT set_config('max_parallel_maintenance_workers', '0', true)")
-        cursor.execute("SELECT set_config('maintenance_work_mem', %s, true)", [INDEX_MEMORY])
+        cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(_identifier(ItemVector, version_id)))
+        (rows,) = cursor.fetchone()
+        wanted = rows * (BYTES_OF_A_NODE + 4 * dimensions)
+        memory = min(max(wanted, LEAST_INDEX_MEMORY), MOST_INDEX_MEMORY) >> 10
+        cursor.execute("SELECT set_config('maintenance_work_mem', %s, true)", [f"{memory}kB"])
     for operator in operators:
         _execute(
             "CREATE INDEX ON {table} USING hnsw ((vector::vector({dimensions})) {operator})",

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.generated import shop_log
 from benchmarks.growth import exponent
+from shop_recs.bench.log import shop_log
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])

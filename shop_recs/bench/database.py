@@ -1,0 +1,71 @@
+"""A database for a benchmark alone: made beside the shop's, migrated, and dropped however it ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management import call_command
+from django.db import DatabaseError, connection, connections
+from psycopg import sql
+
+from shop_recs.exceptions import CannotMeasure
+
+
+@contextmanager
+def own_database(*, keep: str | None = None) -> Iterator[bool]:
+    """Let the default connection use a database of its own, and say whether it is still to be filled.
+
+    Args:
+        keep: name of a database that stays, so that a later run finds it filled.
+
+    Raises:
+        CannotMeasure: the database's user may not create one.
+    """
+    shop, name = connection.settings_dict["NAME"], keep or f"shop_recs_bench_{os.getpid()}"
+    if name == shop:
+        raise CannotMeasure(f"--keep {name} is the shop's own database; name one that does not exist yet.")
+    empty = _created(name, anew=keep is None)
+    try:
+        _use(name)
+        if empty:
+            call_command("migrate", verbosity=0)
+        yield empty
+    except BaseException:
+        # What was left half filled would be taken for a shop by the next run.
+        keep = keep if not empty else None
+        raise
+    finally:
+        _use(shop)
+        if not keep:
+            _drop(name)
+
+
+def _created(name: str, *, anew: bool) -> bool:
+    """Make the database; False where it is there already and not wanted anew."""
+    identifier = sql.Identifier(name)
+    try:
+        with connection._nodb_cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            if cursor.fetchone() is not None:
+                if not anew:
+                    return False
+                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+    except DatabaseError as error:
+        raise CannotMeasure(
+            f"The database {name!r} for the benchmark cannot be made: {str(error).strip()}. Give the user of the "
+            "database the right to (ALTER ROLE … CREATEDB), or measure the shop's own data without --items."
+        ) from error
+    return True
+
+
+def _drop(name: str) -> None:
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _use(name: str) -> None:
+    connections.close_all()
+    connection.settings_dict["NAME"] = name
