@@ -59,6 +59,7 @@ SERVICES = {"serving", "training", "tracking"}
 EDGES = {
     "admin",
     "api",
+    "bench",
     "checks",
     "contrib",
     "management",

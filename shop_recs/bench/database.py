@@ -55,8 +55,8 @@ def _created(name: str, *, anew: bool) -> bool:
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
     except DatabaseError as error:
         raise CannotMeasure(
-            f"The database {name!r} for the benchmark cannot be made: {str(error).strip()}. Give the user of the "
-            "database the right to (ALTER ROLE … CREATEDB), or measure the shop's own data without --items."
+            f"The database {name!r} for the benchmark cannot be made: {str(error).strip()}. Let the user of "
+            "the database make one (ALTER ROLE … CREATEDB), or measure the shop's own data without --items."
         ) from error
     return True
 

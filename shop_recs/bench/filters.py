@@ -17,4 +17,5 @@ LEAST, HASHES = -(2**31), 2**32
 def scattered(products: QuerySet[Any], share: float) -> QuerySet[Any]:
     """About this share of the products, by a hash of the key, which the planner takes for a third of them."""
     hashed = Func(Cast("pk", TextField()), function="hashtext", output_field=IntegerField())
-    return products.alias(_hash=hashed).filter(_hash__lt=LEAST + round(share * HASHES))
+    kept: QuerySet[Any] = products.alias(_hash=hashed).filter(_hash__lt=LEAST + round(share * HASHES))
+    return kept

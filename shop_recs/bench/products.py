@@ -12,6 +12,8 @@ from shop_recs.conf import get_product_model, settings
 from shop_recs.exceptions import CannotMeasure
 from shop_recs.serving.rules import available
 
+INSTEAD = "Measure the shop's own data, without --items."
+
 INVENTED: tuple[tuple[type[Any], str], ...] = (
     (models.BooleanField, "true"),
     (models.IntegerField, "10 + n % 90"),
@@ -31,16 +33,16 @@ def invent_products(count: int) -> list[Any]:
     Raises:
         CannotMeasure: the model demands what cannot be invented.
     """
-    model, rule = get_product_model(), settings.AVAILABLE
-    wanted = (
-        {lookup.partition("__"): value for lookup, value in rule.items()} if isinstance(rule, Mapping) else {}
-    )
-    _invent(model, count, wanted={name: None if more else value for (name, _, more), value in wanted.items()})
+    wanted = {}
+    if isinstance(rule := settings.AVAILABLE, Mapping):
+        for lookup, value in rule.items():
+            field, _, comparison = lookup.partition("__")
+            wanted[field] = None if comparison else value
+    _invent(get_product_model(), count, wanted=wanted)
     keys = list(available().order_by("pk").values_list("pk", flat=True))
     if len(keys) < count:
         raise CannotMeasure(
-            f'Of {count:,} invented products {len(keys):,} are available by SHOP_RECS["AVAILABLE"]; measure the '
-            "shop's own data without --items."
+            f'Of {count:,} invented products {len(keys):,} are available by SHOP_RECS["AVAILABLE"]. {INSTEAD}'
         )
     return keys
 
@@ -66,17 +68,14 @@ def _invent(model: type[models.Model], count: int, *, wanted: Mapping[str, Any] 
             )
     except DatabaseError as error:
         raise CannotMeasure(
-            f"{model._meta.label} cannot be invented: {str(error).strip()}. Measure the shop's own data without "
-            "--items."
+            f"{model._meta.label} cannot be invented: {str(error).strip()}. {INSTEAD}"
         ) from error
 
 
 def _columns(model: type[models.Model], wanted: Mapping[str, Any]) -> Iterator[tuple[str, sql.Composable]]:
     """The columns that the database does not fill by itself, and an expression of `n` for each."""
     if model._meta.parents:
-        raise CannotMeasure(
-            f"{model._meta.label} lies in several tables; measure its own data without --items."
-        )
+        raise CannotMeasure(f"{model._meta.label} lies in several tables. {INSTEAD}")
     for field in model._meta.local_concrete_fields:
         if isinstance(field, models.AutoField | models.BigAutoField) or field.has_db_default():
             continue
@@ -107,9 +106,7 @@ def _reference(field: models.ForeignKey[Any, Any]) -> sql.Composable:
     """The only row of the other model."""
     model = field.remote_field.model
     if field.unique or model is field.model:
-        raise CannotMeasure(
-            f"{field} must point to rows of its own; measure the shop's own data without --items."
-        )
+        raise CannotMeasure(f"{field} must point to another row for each product. {INSTEAD}")
     if not model._base_manager.exists():
         _invent(model, 1)
     return _constant(field, model._base_manager.values_list(field.target_field.attname, flat=True).first())

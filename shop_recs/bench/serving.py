@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from django.db import connection
 from django.http import HttpRequest
 from pgvector import Vector
+from psycopg import sql
 
 from shop_recs.bench import filters, load, web
 from shop_recs.bench.figures import Row, percentiles
@@ -192,9 +193,8 @@ def _select(shop: Shop, requests: int) -> Iterator[Row]:
     version = ModelVersion.objects.served().filter(dimensions__gt=1).first()
     if version is None:
         return
-    nearest = (
-        f"SELECT product_id FROM {table_of(ItemVector, version.pk)} "
-        f"ORDER BY vector::vector({version.dimensions}) <#> %s::vector LIMIT 12"
+    nearest = sql.SQL("SELECT product_id FROM {} ORDER BY vector::vector({}) <#> %s::vector LIMIT 12").format(
+        sql.Identifier(table_of(ItemVector, version.pk)), sql.Literal(version.dimensions)
     )
     queries = list(ItemVector.objects.filter(version=version).values_list("vector", flat=True)[:50])
     visitors = cycle(shop.cookies())

@@ -84,8 +84,8 @@ def own_shop(history: int) -> Shop:
     """
     if not ActiveModel.objects.filter(algorithm__in=settings.LADDER).exists():
         raise CannotMeasure(
-            "No version is published that could be measured; train with: manage.py recs_train --all, or measure an "
-            "invented shop with --items 100000."
+            "No version is published that could be measured. Train one (manage.py recs_train "
+            "--all), or measure an invented shop with --items 100000."
         )
     counted = Visitor.objects.filter(user=None).annotate(events=Count("interactions"))
     fitting = counted.filter(events__gte=history).order_by("events")[:ASKING]
@@ -194,14 +194,14 @@ def _store(log: TrainingData, keys: Sequence[Any], *, history: int) -> None:
         _append([visitor] * len(own[0]), *own)
 
 
-def _append(*columns: Sequence[Any], visitor: str = "visitor") -> None:
+def _append(*columns: list[Any], visitor: str = "visitor") -> None:
     statement = _EVENTS.format(
         visitor=visitor,
         visitor_type="uuid" if visitor == "visitor" else "integer",
         product_type=Interaction._meta.get_field("product").db_type(connection),
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, columns)
+        cursor.execute(statement, list(columns))
 
 
 def _asking() -> list[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -26,6 +27,8 @@ LENGTH = 12
 """Products of the bare list, as many as a list of recommendations has by default."""
 
 
+# The settings in force name this module here; what the shop wrote is in its own.
+_urls_of_the_shop = import_module(str(django_settings.SETTINGS_MODULE)).ROOT_URLCONF
 _product = get_product_model()
 _shown = [name for part in ("title", "image", "price") if (name := settings.PRODUCT_FIELDS[part])]
 
@@ -73,5 +76,5 @@ urlpatterns = [
     path(f"{ROOT[1:]}bare/", BareList.as_view()),
     path(f"{ROOT[1:]}filtered/", FilteredView.as_view()),
     path(ROOT[1:], include("shop_recs.api.urls")),
-    path("", include(django_settings.BENCH_ROOT_URLCONF)),
+    path("", include(_urls_of_the_shop)),
 ]

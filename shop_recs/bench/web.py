@@ -46,7 +46,8 @@ def served(
     kind = ["-k", "gthread", "--threads", "1", "--keep-alive", "60"] if keep_alive else ["-k", "sync"]
     port = _free_port()
     options = ["--bind", f"{HOST}:{port}", "--workers", str(workers), "--log-level", "warning", *kind]
-    process = subprocess.Popen(
+    options += ["--graceful-timeout", "1"]
+    process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "gunicorn", *options, "shop_recs.bench.wsgi:application"],
         env={
             **os.environ,

@@ -22,6 +22,6 @@ if given["read_only"]:
     options["options"] = f"{options.get('options', '')} -c default_transaction_read_only=on".strip()
 settings.SHOP_RECS = settings.SHOP_RECS | given["settings"]
 settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["*"], False
-settings.BENCH_ROOT_URLCONF, settings.ROOT_URLCONF = settings.ROOT_URLCONF, "shop_recs.bench.urls"
+settings.ROOT_URLCONF = "shop_recs.bench.urls"
 
 application = get_wsgi_application()

@@ -16,7 +16,7 @@ Parent = type[ItemVector] | type[ItemNeighbour]
 PARENTS: tuple[Parent, ...] = (ItemVector, ItemNeighbour)
 LEAST_INDEX_MEMORY, MOST_INDEX_MEMORY = 64 << 20, 4 << 30
 BYTES_OF_A_NODE = 1_000
-"""Of a graph under construction, beside its vector; one that does not fit into memory takes many times as long."""
+"""Of a graph in the making, beside its vector; one that does not fit into memory takes many times longer."""
 
 LOCK_TIMEOUT = "100ms"
 LOCK_ATTEMPTS = 20

@@ -29,9 +29,9 @@ class Command(BaseCommand):
     """Measure serving, ingest or publishing."""
 
     help = (
-        "Measure serving, ingest or publishing on this machine, each beside the least that could be done instead, "
-        "in one run and in turns. With --items, of an invented shop in a database of its own, which is dropped at "
-        "the end. Without, serving is measured on the shop's own data, and nothing is written."
+        "Measure serving, ingest or publishing on this machine, each beside the least that could be done "
+        "instead. With --items, of an invented shop in a database of its own, which is dropped at the end. "
+        "Without, serving is measured on the shop's own data, and nothing is written."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -118,8 +118,8 @@ def _require_sound(options: Mapping[str, Any]) -> None:
     """Refuse what cannot be measured before minutes go into it."""
     if not options["items"] and (options["subject"] != "serving" or options["training"] or options["keep"]):
         raise ValueError(
-            "Only serving without --training is measured on the shop's own data, since all else writes: write --items "
-            "100000, for example, to measure in an invented shop."
+            "Only serving without --training is measured on the shop's own data, since all else writes: "
+            "write --items 100000, for example, to measure it in an invented shop."
         )
     least = {"items": 100, "dimensions": 2, "history": 1, "requests": 10, "seconds": 1}
     for name, least_value in least.items():
