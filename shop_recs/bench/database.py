@@ -29,8 +29,7 @@ def own_database(*, keep: str | None = None) -> Iterator[bool]:
     empty = _created(name, anew=keep is None)
     try:
         _use(name)
-        if empty:
-            call_command("migrate", verbosity=0)
+        call_command("migrate", verbosity=0)
         yield empty
     except BaseException:
         # What was left half filled would be taken for a shop by the next run.

@@ -55,7 +55,7 @@ def measure(shop: Shop, *, requests: int, seconds: float, training: bool, enter:
         yield from _filtered(port, shop, requests)
         if training:
             enter("latency while a model trains")
-            yield from _while_training(port, shop)
+            yield from _while_training(port, shop, requests)
     enter("throughput")
     with web.served(workers=WORKERS, read_only=read_only, settings=shop.settings) as (port, _):
         yield from _throughput(port, shop, seconds)
@@ -113,7 +113,7 @@ def _asked_in_turn(
     """Milliseconds of so many requests to each page, and of more as long as it is `going_on`."""
     client = Client(port)
     times: dict[str, list[float]] = {page: [] for page in pages}
-    number = -WARM_UP
+    number = -min(WARM_UP, requests)
     while number < requests or going_on():
         for page, messages in pages.items():
             answer, taken = client.ask(next(messages))
@@ -132,10 +132,10 @@ def _require_answered(page: str, answer: Answer) -> None:
         raise CannotMeasure(f"{page} answered {answer.status}: {answer.body.decode(errors='replace')[:300]}")
 
 
-def _while_training(port: int, shop: Shop) -> Iterator[Row]:
+def _while_training(port: int, shop: Shop, requests: int) -> Iterator[Row]:
     """The list while a model trains, is indexed and published, over the same list before."""
     pages = {page: messages for page, messages in _pages(shop).items() if page in (FLOOR, ASKED)}
-    idle = _asked_in_turn(port, pages, 1_000)
+    idle = _asked_in_turn(port, pages, requests)
     with _training() as is_alive:
         busy = _asked_in_turn(port, pages, 0, going_on=is_alive)
     for page in pages:
