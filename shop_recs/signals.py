@@ -8,7 +8,7 @@ list_served = Signal()
 """A list was made.
 
 Arguments:
-    placement: its slug, or the name of the function that made it.
+    placement: its slug.
     recommendations: the list.
 """
 
@@ -16,6 +16,7 @@ unanswered = Signal()
 """A statement gave no answer, so that the next rung does.
 
 Arguments:
-    name: the rung, or `"context"`, `"past"`, `"fill"`, `"newest"`; several names for a blend.
+    name: the source of a rung (followed by "exactly" where no index helps), several joined by "+"; `"newest"`;
+        `"history"`, `"seeds"` or `"context"`, from which all lists start; `"past"`.
     reason: `"timeout"`; `"error"`; `"open"`, it was not even asked, since it kept failing.
 """

@@ -12,7 +12,7 @@ import pytest
 from celery import Celery, current_app
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving import attempts, breaker, encoding, ladder
+from shop_recs.serving import attempts, breaker, encoding, ladder, tally
 
 DATA = Path(
     os.environ.get("SHOP_RECS_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")
@@ -30,6 +30,7 @@ def _nothing_held() -> None:
     """What a process holds or reported once belongs to one test."""
     encoding.forget()
     breaker.forget()
+    tally._counts.clear()
     attempts._reported.clear()
     ladder._reported.clear()
 

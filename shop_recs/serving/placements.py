@@ -20,6 +20,7 @@ from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.kinds import About, about
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.merchandising import NO_RULES, Merchandising, Situation, in_force
+from shop_recs.signals import list_served
 from shop_recs.tracking.identity import Shopper, shown_to
 from shop_recs.tracking.log import segment_of
 
@@ -169,6 +170,7 @@ class Page:
         """The list that one asks for."""
         recommendations = self.listing(ask).made()
         self.shown += [product.pk for product in recommendations]
+        list_served.send_robust(sender=None, placement=ask.slug, recommendations=recommendations)
         return recommendations
 
     def listing(self, ask: Ask) -> Listing:
