@@ -16,7 +16,7 @@ unanswered = Signal()
 """A statement gave no answer, so that the next rung does.
 
 Arguments:
-    name: the source of a rung (followed by "exactly" where no index helps), several joined by "+"; `"newest"`;
+    name: the source of a rung (and "exactly" where no index helps), several joined by "+"; `"newest"`;
         `"history"`, `"seeds"` or `"context"`, from which all lists start; `"past"`.
     reason: `"timeout"`; `"error"`; `"open"`, it was not even asked, since it kept failing.
 """

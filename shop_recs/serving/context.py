@@ -65,8 +65,8 @@ class Context:
 
     `stored` are the rows of the admin for the placements that were asked for, by slug; `rules` the
     merchandising rules for these, the higher priority first; `shown` how often a product was lately shown to
-    the shopper and left alone since, where one of them makes something of it. Where the database did not
-    answer, `answered` is false and nothing is known.
+    the shopper and left alone since, where one of them makes something of it. `of_stranger` says that the
+    database did not tell what the shopper did, `answered` is false where it told nothing at all.
     """
 
     events: Sequence[Event]
@@ -75,6 +75,7 @@ class Context:
     stored: Mapping[str, Placement] = field(default_factory=dict)
     rules: Sequence[StoredRule] = ()
     shown: Mapping[Any, int] = field(default_factory=dict)
+    of_stranger: bool = False
     answered: bool = True
 
     def version(self, algorithm: str) -> ActiveVersion | None:
@@ -268,7 +269,10 @@ def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Conte
         of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id", unwanted=unwanted)
         events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
     read = _read("history", events, whom, using=using, asked=asked)
-    return read or of_products([], using=using, asked=replace(asked, fatigue_of=NOBODY))
+    if read is None:
+        nobodys = of_products([], using=using, asked=replace(asked, fatigue_of=NOBODY))
+        return replace(nobodys, of_stranger=True)
+    return read
 
 
 def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> Context:

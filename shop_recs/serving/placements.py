@@ -153,7 +153,11 @@ class Page:
     @cached_property
     def of_shopper(self) -> Context:
         """The context of the shopper's events."""
-        return self._read(context.of_shopper(self.shopper, using=self.using, asked=self.asked))
+        read = context.of_shopper(self.shopper, using=self.using, asked=self.asked)
+        if read.of_stranger:
+            # Whatever else needs the log would only wait for it again.
+            self.shopper = NOBODY
+        return self._read(read)
 
     @cached_property
     def past(self) -> list[past.Past]:

@@ -22,7 +22,8 @@ from shop_recs.serving.breaker import FAILURES, open_breakers
 from shop_recs.serving.placements import Ask, recommend_page
 from tests.serving.versions import publish_popularity, publish_vectors
 
-LIMIT = 0.1
+LIMIT = 0.5
+"""Seconds: far more than a sound statement takes on a busy machine, far less than a slow one sleeps."""
 
 # The text of what is running tells which statement it is; each that ranks looks at a product.
 DAWDLE = """
@@ -82,10 +83,10 @@ def shopper(goods: list[Any], visitor: Any, did: Any, request_of: Any) -> Any:
 
 @contextmanager
 def at_most(limits: float) -> Iterator[None]:
-    """The block takes no longer than so many limits, and half a second for a busy machine."""
+    """The block takes no longer than so many limits, and two seconds for a busy machine."""
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < limits * LIMIT + 0.5
+    assert time.monotonic() - began < limits * LIMIT + 2
 
 
 @contextmanager
@@ -109,13 +110,13 @@ class TestRungs:
             assert recommended_for_you(shopper, limit=3).rung == "popular"
 
     def test_of_what_keeps_being_slow_nothing_is_asked_and_the_next_rung_leads(
-        self, slow, als, goods, tastes, shopper, django_assert_num_queries
+        self, slow, als, goods, tastes, shopper, django_assert_num_queries, monkeypatch
     ):
+        monkeypatch.setattr(breaker, "FAILURES", 1)
         sasrec = publish_vectors("sasrec", goods, tastes)
         assert recommended_for_you(shopper, limit=3).rung == "sasrec"
         slow(of(sasrec))
-        for _ in range(FAILURES):
-            recommended_for_you(shopper, limit=3)
+        recommended_for_you(shopper, limit=3)
         assert "sasrec" in open_breakers()
         with at_most(0), django_assert_num_queries(2):
             assert recommended_for_you(shopper, limit=3).rung == "als"
@@ -126,19 +127,18 @@ class TestRungs:
             recommendations = recommended_for_you(shopper, limit=3)
         assert (recommendations.rung, len(recommendations)) == ("newest", 3)
 
-    def test_where_all_is_slow_the_list_is_empty(self, slow, als, shopper):
+    def test_where_all_is_slow_the_list_is_empty(self, slow, als, shopper, monkeypatch):
+        monkeypatch.setattr(breaker, "FAILURES", 1)
         slow("dawdle")
         with at_most(7):
             assert recommended_for_you(shopper, limit=3) == []
-        for _ in range(FAILURES):
-            recommended_for_you(shopper, limit=3)
         with at_most(0):
             assert recommended_for_you(shopper, limit=3).rung == "nothing"
 
     def test_the_rung_is_back_once_it_answers(self, slow, als, shopper, monkeypatch):
+        monkeypatch.setattr(breaker, "FAILURES", 1)
         slow(of(als))
-        for _ in range(FAILURES):
-            recommended_for_you(shopper, limit=3)
+        recommended_for_you(shopper, limit=3)
         slow()
         assert recommended_for_you(shopper, limit=3).rung == "popular"
         monkeypatch.setattr(breaker, "PAUSE", 0.0)
