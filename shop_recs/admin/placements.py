@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
-from django.forms import ModelForm
-from django.http import HttpRequest
+from django.forms import JSONField, ModelForm, Textarea
 from django.utils.translation import gettext_lazy as _
 
 from shop_recs.admin.preview import PreviewAdmin, shown
@@ -21,11 +20,44 @@ else:
     AnyForm = ModelForm
 
 
+FILTER_HELP = _('{"price__lt": 50}, the name of a method of the queryset, or the path of a function.')
+
+
+class UsualField(JSONField):
+    """JSON, or nothing for what is usual."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "widget": Textarea(attrs={"rows": 2, "cols": 60})})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None or value == {} else super().prepare_value(value)
+
+
 class PlacementForm(AnyForm):
     """A placement that can make a list."""
 
+    class Meta:
+        field_classes: ClassVar = dict.fromkeys(("blend", "filter", "fallback", "exclude"), UsualField)
+        help_texts: ClassVar = {
+            "heading": _("Empty: as usual for the kind; {title} names what was viewed last."),
+            "blend": _('Retrievers and their weights: {"personal": 1, "trending": 0.5}.'),
+            "filter": _(
+                '{"price__lt": 50}, the name of a method of the queryset, or the path of a function.'
+            ),
+            "fallback": _('What fills a short list up: ["ladder", "popular", "newest"]; []: nothing.'),
+            "exclude": _('Of ["cart", "purchased", "viewed"]; []: nothing.'),
+            "days": _("Of new arrivals, recently viewed and still in mind."),
+            "diversity": _("0 to 1: how much likeness to what stands above counts against a product."),
+            "exploration": _("0 to 1: share of the places for what is new or seldom chosen."),
+            "fatigue": _(
+                "0 to 1: what each further time that a product was shown in vain takes of its worth."
+            ),
+        }
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        for name in ("blend", "filter"):
+            cleaned[name] = {} if cleaned.get(name) is None else cleaned[name]
         if not self.errors:
             require_own_function(cleaned["filter"])
             require_sound(Placement(**cleaned))
@@ -53,9 +85,6 @@ class PlacementAdmin(PreviewAdmin):
             },
         ),
     ]
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"blend": {}, "filter": {}, **super().get_changeform_initial_data(request)}
 
     def previewed(self, obj: Placement, form: Any, onlooker: dict[str, Any]) -> dict[str, Any]:
         ask = Ask(obj.slug, onlooker["seeds"])

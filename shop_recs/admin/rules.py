@@ -9,8 +9,10 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from shop_recs.admin.placements import FILTER_HELP, UsualField
 from shop_recs.admin.preview import PreviewAdmin, RuleOnlookerForm, shown, slugs
 from shop_recs.conf import get_product_model
 from shop_recs.models import MerchandisingRule
@@ -53,13 +55,18 @@ class RuleForm(AnyForm):
     """A rule that says what it does with which products."""
 
     placements = forms.MultipleChoiceField(
-        label=_("placements"),
+        label=capfirst(_("placements")),
         required=False,
         choices=lambda: [(slug, slug) for slug in slugs()],
         widget=forms.CheckboxSelectMultiple,
         help_text=_("None: in force in all."),
     )
-    segments = WordsField(label=_("segments"), required=False, help_text=_("Separated by commas."))
+    filter = UsualField(
+        label=capfirst(_("filter")),
+        required=False,
+        help_text=FILTER_HELP,
+    )
+    segments = WordsField(label=capfirst(_("segments")), required=False, help_text=_("Separated by commas."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,6 +74,7 @@ class RuleForm(AnyForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        cleaned["filter"] = {} if cleaned.get("filter") is None else cleaned["filter"]
         if not self.errors:
             require_own_function(cleaned["filter"])
             columns = {name: value for name, value in cleaned.items() if name not in ("products", "sources")}
@@ -79,7 +87,7 @@ def _categories() -> forms.Field:
     name = category_field(get_product_model())
     related = get_product_model()._meta.get_field(name).related_model if name else None
     words: dict[str, Any] = {
-        "label": _("categories"),
+        "label": capfirst(_("categories")),
         "required": False,
         "help_text": _("In force where a list is of one, or starts from a product of one."),
     }
@@ -115,9 +123,6 @@ class MerchandisingRuleAdmin(PreviewAdmin):
         """A list of all products would be too long to choose from."""
         products = self.admin_site._registry.get(get_product_model())
         return () if products and products.search_fields else ("products", "sources")
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"filter": {}, **super().get_changeform_initial_data(request)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MerchandisingRule]:
         return super().get_queryset(request).prefetch_related("sources")

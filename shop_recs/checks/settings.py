@@ -31,8 +31,8 @@ FUNCTIONS = ("AVAILABLE", "CART", "CONSENT", "IS_BOT", "SEGMENT")
 """Settings that may be the dotted path of a function."""
 
 PLACEMENT_KEYS = (
-    "KIND", "HEADING", "LIMIT", "BLEND", "FILTER", "FALLBACK", "EXCLUDE", "DAYS", "DIVERSITY", "EXPLORATION", "FATIGUE",
-    "ENABLED",
+    "KIND", "HEADING", "LIMIT", "BLEND", "FILTER", "FALLBACK", "EXCLUDE", "DAYS", "DIVERSITY", "EXPLORATION",
+    "FATIGUE", "ENABLED",
 )  # fmt: skip
 """What an entry of `PLACEMENTS` may have."""
 

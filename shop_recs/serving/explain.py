@@ -45,7 +45,7 @@ OF_ALL = {"popular": _("popular right now"), "trending": _("trending now")}
 """By source, where a ranking is the same for everybody."""
 
 UNRANKED: Mapping[str, Promise | str] = {"pinned": "", "exploration": _("something different")}
-"""By source, where no ranking knows the product."""
+"""By source, where no ranking that knows the shopper is behind the product."""
 
 Reason = tuple[Promise | str, Any]
 """Words and the product that they name, or None."""
@@ -133,7 +133,7 @@ def explained(
 
 
 def _reason(row: Row, context: Context, because: Callable[[Event, str], Reason]) -> Reason:
-    if row.rung is None:
+    if row.rung is None or (row.placed in UNRANKED and not row.rung.personal):
         return UNRANKED.get(row.placed, _("new in the shop")), None
     if row.measured.kind is not None:
         return THIS[row.measured.kind], row.product

@@ -52,6 +52,7 @@ class Usual:
         exclude: what it leaves out of what the shopper had to do with.
         days: the window, where the kind has one.
         of_category: what fills it up must share a category with the seeds.
+        reminds: it is about what the shopper had to do with, so no rule may bring anything else in.
     """
 
     heading: Promise
@@ -61,6 +62,7 @@ class Usual:
     exclude: frozenset[str] = field(default_factory=frozenset)
     days: int = 0
     of_category: bool = False
+    reminds: bool = False
 
 
 _OWN = frozenset({Exclusion.CART, Exclusion.PURCHASED, Exclusion.VIEWED})
@@ -90,10 +92,12 @@ USUAL: Mapping[str, Usual] = {
         _("New arrivals for you"), About.SHOPPER, {"personal": 1.0}, (NEWEST,), _OWN, days=30
     ),
     PlacementKind.RECENTLY_VIEWED: Usual(
-        _("Recently viewed"), About.SHOPPER, {"recently_viewed": 1.0}, days=90
+        _("Recently viewed"), About.SHOPPER, {"recently_viewed": 1.0}, days=90, reminds=True
     ),
-    PlacementKind.STILL_IN_MIND: Usual(_("Still in mind?"), About.SHOPPER, {"still_in_mind": 1.0}, days=60),
-    PlacementKind.BUY_AGAIN: Usual(_("Buy again"), About.SHOPPER, {"buy_again": 1.0}),
+    PlacementKind.STILL_IN_MIND: Usual(
+        _("Still in mind?"), About.SHOPPER, {"still_in_mind": 1.0}, days=60, reminds=True
+    ),
+    PlacementKind.BUY_AGAIN: Usual(_("Buy again"), About.SHOPPER, {"buy_again": 1.0}, reminds=True),
     # What nobody knows keeps the caller's order, and nothing is left out: the caller chose the products.
     PlacementKind.RANK: Usual(_("For you"), About.SHOPPER, {"personal": 1.0}),
 }

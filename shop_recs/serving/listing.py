@@ -22,7 +22,7 @@ from shop_recs.serving.kinds import LADDER, NEWEST, OF_SHOPPER, POPULAR, USUAL, 
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
 from shop_recs.serving.retrieve import Pool, Row
-from shop_recs.serving.rungs import Measured, RareRung, Rung, ScoreRung
+from shop_recs.serving.rungs import RareRung, Rung, ScoreRung
 from shop_recs.tracking.identity import Shopper
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ class Listing:
             return Stages([], [])
         rows = self.retrieved()
         chosen = self.arranged(rows)
-        if len(chosen) < self.limit:
-            rows += self.filling(rows, chosen)
+        known = [row for row in rows if row.rung]
+        # What only a rule brought in does not make up for what the retrievers leave short.
+        if min(len(chosen), len(known)) < self.limit:
+            rows = known + self.filling(known, chosen)
             chosen = self.arranged(rows)
         return Stages(rows, chosen)
 
@@ -159,33 +161,34 @@ class Listing:
         found = retrieve.candidates(self.candidates, pools, asked=self._asked)
         rows = fusion.fused(found, self.weights)
         unknown = [candidate for candidate in found if self.weights.keys().isdisjoint(candidate.measured)]
-        wanted = fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1)
-        # No retriever knows these: they are here for a rule, or else for exploration alone.
-        return rows + [
-            row if self.merchandising.wants(row) else replace(row, placed=DISCOVERY) for row in wanted
-        ]
+        return rows + self._wanted(fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1))
 
     def filling(self, rows: Sequence[Row], chosen: Sequence[Row]) -> list[Row]:
         """What fills a list up that its retrievers leave short, as a part of the rows."""
         others = self.candidates.exclude(pk__in=[row.product.pk for row in rows])
+        rungs = [rung for name in self._fallback for rung in self._rungs_of(name)]
+        newest = NEWEST in self._fallback
         if self.placement.kind == PlacementKind.RANK:
-            return _in_given_order(others, limit=self.limit - len(chosen), after=rows)
-        fallback = self.placement.fallback
-        names = self.usual.fallback if fallback is None else fallback
-        rungs = [rung for name in names for rung in self._fallback(name)]
-        pools = list(self._fallback_pools(others, rungs, newest=NEWEST in names))
-        if not self.weights:
-            pools += self._wished(rungs)
-        if not pools:
-            return []
-        found = retrieve.candidates(others, pools, asked=self._asked)
-        return fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
+            found = retrieve.given(others, limit=self.limit, asked=self._asked)
+        else:
+            open_to = self.merchandising.below_caps(others, chosen)
+            pools = [*self._fallback_pools(open_to, rungs, newest=newest), *self._wished(rungs)]
+            found = retrieve.candidates(others, pools, asked=self._asked) if pools else []
+        filling = fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
+        return self._wanted(filling) if self._explores and not newest else filling
+
+    def _wanted(self, rows: Iterable[Row]) -> list[Row]:
+        """The rows, where those that no rung knows are marked if exploration alone brought them here."""
+        return [
+            row if row.rung or self.merchandising.wants(row) else replace(row, placed=DISCOVERY)
+            for row in rows
+        ]
 
     @cached_property
     def wishes(self) -> Wishes:
         """What the list shall look like."""
         quotas = list(self.merchandising.quotas)
-        if self.placement.exploration:
+        if self._explores:
             quotas.append(Quota(self.placement.exploration, "explored", only=True))
         pins = self.merchandising.pins
         return Wishes(
@@ -202,11 +205,21 @@ class Listing:
     def adjusted(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with the factors on their worth, in the order that they give."""
         adjusted = self.merchandising.adjusted(rows) if self.merchandising.ranks else list(rows)
-        return self._explored(adjusted) if self.placement.exploration else adjusted
+        return self._explored(adjusted) if self._explores else adjusted
 
     @property
     def _depth(self) -> int:
         return self.limit * (DEPTH_UNDER_CAPS if self.merchandising.caps else DEPTH)
+
+    @property
+    def _fallback(self) -> Sequence[str]:
+        """What fills the list up."""
+        fallback = self.placement.fallback
+        return self.usual.fallback if fallback is None else fallback
+
+    @property
+    def _explores(self) -> bool:
+        return bool(self.placement.exploration and self._fallback)
 
     @cached_property
     def excluded(self) -> set[str]:
@@ -237,18 +250,23 @@ class Listing:
         asked = self.merchandising.asked(self.candidates)
         if (own := retrieve.own_category(self.candidates, self.seen)) is not None:
             asked["own_category"] = own
-        if self.placement.exploration:
+        if self._explores:
             asked["explored"] = retrieve.among(self._exploration())
         return asked
 
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:
-        """The products that rules and exploration want to be looked at, however they rank."""
+        """The products that rules and exploration want to be looked at, however they rank.
+
+        A list of which only what is retrieved is true takes in nothing but what somebody pinned to it.
+        """
+        if self.usual.reminds:
+            return
         if pins := list(self.merchandising.pins.values()):
             yield Pool(self.candidates.filter(pk__in=pins), None, len(pins))
-        for stored in self.merchandising.wanted():
+        for stored in self.merchandising.wanted() if self._fallback else ():
             products = belonging(self.candidates, stored)
             yield from (Pool(products, rung, self.limit) for rung in (*rungs, None))
-        if self.placement.exploration:
+        if self._explores:
             yield from self._exploration()
 
     def _exploration(self) -> list[Pool]:
@@ -274,12 +292,13 @@ class Listing:
 
         What is the same for everybody is looked up in the categories of the events apart, which come first.
         """
+        depth = self._depth if self.merchandising.caps else self.limit
         products = self._own_category(products)
         own = retrieve.of_same_category(products, self.seen) if self.seen.events else None
         for rung in (*rungs, *([None] if newest else [])):
-            yield Pool(products, rung, self.limit, exact=True)
+            yield Pool(products, rung, depth, exact=True)
             if own is not None and not (rung and rung.personal):
-                yield Pool(own, rung, self.limit, exact=True)
+                yield Pool(own, rung, depth, exact=True)
 
     def _rung(self, name: str) -> Rung | None:
         """The rung of a retriever, or None where it has nothing to go by."""
@@ -322,7 +341,8 @@ class Listing:
         """The placement's window, its kind's, or that of the kind whose retriever it blends."""
         return self.placement.days or self.usual.days or USUAL[kind].days
 
-    def _fallback(self, name: str) -> Iterator[Rung]:
+    def _rungs_of(self, name: str) -> Iterator[Rung]:
+        """The rungs of a part of the fallback."""
         if name == LADDER:
             of_seeds = self.usual.about is About.SEEDS
             yield from ladder.for_similar(self.seen) if of_seeds else ladder.for_shopper(self.seen)
@@ -357,15 +377,6 @@ def _personal(rungs: Iterable[Rung]) -> Rung | None:
 def _last(rows: Sequence[Row]) -> float:
     """The least worth of some rows, from which the worth of those after them falls."""
     return min((row.worth for row in rows), default=1.0)
-
-
-def _in_given_order(products: QuerySet[Any], *, limit: int, after: Sequence[Row]) -> list[Row]:
-    """The caller's products that nobody knows, in the caller's order."""
-    last, place = _last(after), len(after) + fusion.RANK_CONSTANT
-    return [
-        Row(product, None, Measured(0.0), worth=last * place / (place + number))
-        for number, product in enumerate(products[:limit], start=1)
-    ]
 
 
 def _lot(*parts: Any) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -87,6 +89,15 @@ class Merchandising:
     def caps(self) -> list[Cap]:
         return [Cap(stored.rule.at_most or 1, _value(stored)) for stored in self.of(Action.CAP)]
 
+    def below_caps(self, products: QuerySet[Any], chosen: Sequence[Row]) -> QuerySet[Any]:
+        """The products of which a list with these rows may still have some."""
+        for stored in self.of(Action.CAP):
+            counts = Counter(row.known.get(_value(stored)) for row in chosen)
+            full = [value for value, count in counts.items() if count >= (stored.rule.at_most or 1)]
+            if full := [value for value in full if value is not None]:
+                products = products.exclude(**{f"{stored.rule.per}__in": full})
+        return products
+
     @property
     def quotas(self) -> list[Quota]:
         return [Quota(stored.rule.share or 0.0, _member(stored)) for stored in self.of(Action.SHARE)]
@@ -109,8 +120,13 @@ class Merchandising:
         return members | {_value(stored): F(stored.rule.per) for stored in self.of(Action.CAP)}
 
     def adjusted(self, rows: Iterable[Row]) -> list[Row]:
-        """The rows with the factors of the rules on their worth, in their new order."""
-        factored = [self._with_factors(row) for row in rows]
+        """The rows with the factors of the rules, in the order that these give.
+
+        The worth of a row is one over its place, so that a factor of 2 brings what would be tenth to the
+        fifth place, and one of 0.5 what would be fifth to the tenth.
+        """
+        best_first = sorted(rows, key=lambda row: -row.worth)
+        factored = [self._with_factors(row, place) for place, row in enumerate(best_first, start=1)]
         return sorted(factored, key=lambda row: -row.worth)
 
     def named(self, rows: Iterable[Row]) -> list[Row]:
@@ -126,16 +142,13 @@ class Merchandising:
             named.append(replace(row, rules=tuple(map(str, by)), label=label, placed=placed))
         return named
 
-    def _with_factors(self, row: Row) -> Row:
+    def _with_factors(self, row: Row, place: int) -> Row:
         factors = dict(row.factors)
-        worth = row.worth
         for stored in self.of(Action.BOOST, Action.BURY):
             if row.known.get(_member(stored)):
                 usual = FACTORS[Action(stored.rule.action)]
-                factor = usual if stored.rule.factor is None else stored.rule.factor
-                factors[str(stored)] = factor
-                worth *= factor
-        return replace(row, worth=worth, factors=factors)
+                factors[str(stored)] = usual if stored.rule.factor is None else stored.rule.factor
+        return replace(row, worth=prod(factors.values()) / place, factors=factors)
 
 
 NO_RULES = Merchandising()

@@ -192,6 +192,13 @@ def rank(pool: Pool, key: Any) -> int | None:
     return next((place for place, other in enumerate(ranked, start=1) if other == key), None)
 
 
+def given(products: QuerySet[Any], *, limit: int, asked: Mapping[str, Any] | None = None) -> list[Candidate]:
+    """The first products in their own order; `asked` as in `candidates`."""
+    asked = asked or {}
+    annotated = products.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
+    return [_candidate(product, [], asked) for product in annotated[:limit]]
+
+
 def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
     """`products` in this order, whatever order they had."""
     if not products.query.standard_ordering:

@@ -11,7 +11,7 @@ from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ItemScore, Kind, MerchandisingRule, Visitor
 from shop_recs.serving.placements import Ask, recommend, recommend_page
-from tests.serving.versions import publish_popularity
+from tests.serving.versions import neighbours, publish_neighbours, publish_popularity
 
 
 def names(products):
@@ -282,3 +282,46 @@ class TestPlacements:
     def test_a_category_that_is_none_is_refused(self, shop):
         with pytest.raises(ValueError, match="is no category of a product"):
             recommend("popular", shop, category="nothing like it")
+
+
+def test_a_boost_does_not_crowd_out_what_fills_the_list_up(shelves, request_of, rule):
+    chairs, _lamps = shelves
+    publish_popularity(chairs)  # nothing is rolled up: the placement itself knows no product
+    rule("boost", filter={"name__startswith": "Lamp"}, factor=1.2)
+    recs = recommend("popular", request_of(), limit=6)
+    assert set(chairs) <= set(recs)
+
+
+def test_a_cap_finds_what_is_open_to_it_far_down(make_product, request_of, rule):
+    category = get_product_model()._meta.get_field("category").related_model
+    crowded = category.objects.create(name="Crowded")
+    products = [make_product(f"Product {number}", category=crowded) for number in range(60)]
+    others = [make_product(f"Other {number}") for number in range(3)]
+    publish_popularity([*products, *others])
+    rule("cap", at_most=2, per="category")
+    recs = recommended_for_you(request_of(), limit=5)
+    assert set(recs) == {*products[:2], *others}
+
+
+def test_a_reminder_stays_one(shop, shelves, rule, visitor, did):
+    rule("pin", shelves[1][4], position=1)
+    rule("boost", filter={"name": "Lamp 3"})
+    did(visitor, Kind.CART, shelves[0][1])
+    assert names(recommend("still-in-mind", shop)) == ["Chair 1"]
+    assert set(names(recommend("recently-viewed", shop))) == {"Chair 0"}
+
+
+def test_pairs_take_in_what_is_pinned_and_nothing_that_is_boosted(shelves, request_of, rule):
+    chairs, lamps = shelves
+    publish_neighbours("bought_together", chairs + lamps, neighbours({0: {7: 3.0, 5: 2.0}}, n_items=10))
+    rule("pin", chairs[4], position=2, sources=[chairs[0]])
+    rule("boost", filter={"name__in": ["Lamp 0", "Lamp 4"]}, factor=3)
+    recs = recommend("bought-together", request_of(), seeds=chairs[0])
+    assert names(recs) == ["Lamp 0", "Chair 4", "Lamp 2"]
+
+
+def test_rules_order_the_callers_products_too(shelves, request_of, rule):
+    rule("boost", filter={"name": "Chair 3"}, factor=9)
+    given = get_product_model().objects.filter(name__startswith="Chair").order_by("name")
+    recs = recommend("rank", request_of(), products=given)
+    assert names(recs) == ["Chair 3", "Chair 0", "Chair 1", "Chair 2", "Chair 4"]
