@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 
 from shop_recs.conf import settings
 from shop_recs.models import Exclusion, Placement, PlacementKind
-from shop_recs.serving import fusion, ladder, past, retrieve, rules
+from shop_recs.serving import exploration, fusion, retrieve, rules
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
 from shop_recs.serving.context import NOBODY, Context
 from shop_recs.serving.explain import Recommendations, explained
 from shop_recs.serving.filters import arrived, filtered, of_category
-from shop_recs.serving.kinds import LADDER, NEWEST, OF_SHOPPER, POPULAR, USUAL, About, Usual, about
+from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
 from shop_recs.serving.retrieve import Pool, Row
-from shop_recs.serving.rungs import RareRung, Rung, ScoreRung
+from shop_recs.serving.rungs import Rung
+from shop_recs.serving.sources import Sources
 from shop_recs.tracking.identity import Shopper
 
 if TYPE_CHECKING:
@@ -34,11 +33,8 @@ DEPTH = 4
 DEPTH_UNDER_CAPS = 10
 """The same where a cap may leave most of them out."""
 
-EXPLORED = 50
-"""Products that exploration chooses from: so many of the newest, and so many of the least popular."""
-
-DISCOVERY = "exploration"
-"""The source of what is in a list by exploration."""
+TOLERATED = 2
+"""Times that a product may be shown in vain before its fatigue begins."""
 
 
 class Stages(NamedTuple):
@@ -67,6 +63,7 @@ class Listing:
         self.limit = placement.limit if ask.limit is None else ask.limit
         self.seeds = ask.keys
         self.before = continued(placement.slug, ask.after)
+        self.sources = Sources(page, placement, self.seeds)
         if self.limit < 0:
             raise ValueError(f"limit is {self.limit}; a list has 0 products or more")
 
@@ -115,7 +112,7 @@ class Listing:
         if self.ask.category is not None:
             products = of_category(products, rules.key_of(self.ask.category))
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
-            products = arrived(products, self.placement.days or self.usual.days)
+            products = arrived(products, self.sources.days(PlacementKind.NEW_ARRIVALS))
         return products
 
     @cached_property
@@ -140,7 +137,7 @@ class Listing:
     @cached_property
     def retrievers(self) -> Mapping[str, Rung]:
         """The rungs of the blend that can rank for this list, by the names that it gives them."""
-        rungs = ((name, self._rung(name)) for name in self._blend)
+        rungs = ((name, self.sources.named(name)) for name in self._blend)
         return {name: rung for name, rung in rungs if rung is not None}
 
     @cached_property
@@ -152,7 +149,7 @@ class Listing:
         """What the retrievers find, the best first."""
         if not self.weights:
             return []
-        if len(self.weights) == 1 and not self.wishes and not self.merchandising.ranks:
+        if len(self.weights) == 1 and not (self.wishes or self.merchandising.ranks or self._tires):
             (rung,) = self.weights
             products = self.candidates if rung.personal else self._own_category(self.candidates)
             return retrieve.nearest(products, rung, self.seen, limit=self.limit)
@@ -166,7 +163,7 @@ class Listing:
     def filling(self, rows: Sequence[Row], chosen: Sequence[Row]) -> list[Row]:
         """What fills a list up that its retrievers leave short, as a part of the rows."""
         others = self.candidates.exclude(pk__in=[row.product.pk for row in rows])
-        rungs = [rung for name in self._fallback for rung in self._rungs_of(name)]
+        rungs = [rung for name in self._fallback for rung in self.sources.of_fallback(name, self.seen)]
         newest = NEWEST in self._fallback
         if self.placement.kind == PlacementKind.RANK:
             found = retrieve.given(others, limit=self.limit, asked=self._asked)
@@ -179,17 +176,14 @@ class Listing:
 
     def _wanted(self, rows: Iterable[Row]) -> list[Row]:
         """The rows, where those that no rung knows are marked if exploration alone brought them here."""
-        return [
-            row if row.rung or self.merchandising.wants(row) else replace(row, placed=DISCOVERY)
-            for row in rows
-        ]
+        return [row if row.rung or self.merchandising.wants(row) else exploration.marked(row) for row in rows]
 
     @cached_property
     def wishes(self) -> Wishes:
         """What the list shall look like."""
         quotas = list(self.merchandising.quotas)
         if self._explores:
-            quotas.append(Quota(self.placement.exploration, "explored", only=True))
+            quotas.append(Quota(self.placement.exploration, exploration.MEMBER, only=True))
         pins = self.merchandising.pins
         return Wishes(
             diversity=self.placement.diversity,
@@ -204,8 +198,23 @@ class Listing:
 
     def adjusted(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with the factors on their worth, in the order that they give."""
-        adjusted = self.merchandising.adjusted(rows) if self.merchandising.ranks else list(rows)
-        return self._explored(adjusted) if self._explores else adjusted
+        adjusted = list(rows)
+        if self._tires:
+            adjusted = [self._tired(row) for row in adjusted]
+        if self._tires or self.merchandising.ranks:
+            adjusted = self.merchandising.adjusted(adjusted)
+        return self._drawn(adjusted) if self._explores else adjusted
+
+    def _drawn(self, rows: list[Row]) -> list[Row]:
+        shopper = self.page.shopper
+        return exploration.drawn(rows, limit=self.limit, whom=shopper.user_id or shopper.visitor_id)
+
+    def _tired(self, row: Row) -> Row:
+        """The row, with what is left of its worth after it was shown in vain so often."""
+        times = self.seen.shown.get(row.product.pk, 0) - TOLERATED
+        if times <= 0:
+            return row
+        return replace(row, factors={**row.factors, "fatigue": (1 - self.placement.fatigue) ** times})
 
     @property
     def _depth(self) -> int:
@@ -216,6 +225,10 @@ class Listing:
         """What fills the list up."""
         fallback = self.placement.fallback
         return self.usual.fallback if fallback is None else fallback
+
+    @property
+    def _tires(self) -> bool:
+        return bool(self.placement.fatigue and self.seen.shown)
 
     @property
     def _explores(self) -> bool:
@@ -251,7 +264,7 @@ class Listing:
         if (own := retrieve.own_category(self.candidates, self.seen)) is not None:
             asked["own_category"] = own
         if self._explores:
-            asked["explored"] = retrieve.among(self._exploration())
+            asked[exploration.MEMBER] = retrieve.among(exploration.pools(self.candidates))
         return asked
 
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:
@@ -267,23 +280,7 @@ class Listing:
             products = belonging(self.candidates, stored)
             yield from (Pool(products, rung, self.limit) for rung in (*rungs, None))
         if self._explores:
-            yield from self._exploration()
-
-    def _exploration(self) -> list[Pool]:
-        return [Pool(self.candidates, rung, EXPLORED) for rung in (None, RareRung("popular"))]
-
-    def _explored(self, rows: list[Row]) -> list[Row]:
-        """The rows, where those that only exploration can bring in are marked and follow by lot."""
-        usual = [row for row in rows if row.placed != DISCOVERY]
-        ordinary = {row.product.pk for row in usual[: self.limit]}
-        drawn = [row for row in rows if row.known.get("explored") and row.product.pk not in ordinary]
-        others = [row for row in usual if row.product.pk in ordinary or not row.known.get("explored")]
-        whom = self.page.shopper.user_id or self.page.shopper.visitor_id
-        drawn.sort(key=lambda row: _lot(timezone.now().date(), whom, row.product.pk))
-        return [
-            *(replace(row, known={**row.known, "explored": False}) for row in others),
-            *(replace(row, placed=DISCOVERY) for row in drawn),
-        ]
+            yield from exploration.pools(self.candidates)
 
     def _fallback_pools(
         self, products: QuerySet[Any], rungs: Sequence[Rung], *, newest: bool
@@ -299,56 +296,6 @@ class Listing:
             yield Pool(products, rung, depth, exact=True)
             if own is not None and not (rung and rung.personal):
                 yield Pool(own, rung, depth, exact=True)
-
-    def _rung(self, name: str) -> Rung | None:
-        """The rung of a retriever, or None where it has nothing to go by."""
-        page = self.page
-        if name in ("trending", "popular"):
-            return ScoreRung(name, page.segment)
-        if name == "personal":
-            return _personal(ladder.for_shopper(page.of_shopper))
-        if name == "similar":
-            return _personal(ladder.for_similar(self.basis(name)))
-        if name == "last_viewed":
-            return next(ladder.for_similar(self.basis(name)), None)
-        if name == "recently_viewed":
-            return past.recently_viewed(page.past, days=self.days(PlacementKind.RECENTLY_VIEWED))
-        if name == "still_in_mind":
-            return past.still_in_mind(page.past, days=self.days(PlacementKind.STILL_IN_MIND))
-        if name == "buy_again":
-            return past.buy_again(page.past)
-        return self._of_algorithm(name)
-
-    def _of_algorithm(self, name: str) -> Rung | None:
-        seen = self.basis(name)
-        version = seen.version(name)
-        return ladder.of_version(seen, version, similar=self._of_seeds) if version else None
-
-    def basis(self, name: str) -> Context:
-        """The context that a retriever goes by, of those that go by one."""
-        if name == "last_viewed":
-            return self.page.of_shopper.last_viewed()
-        if name == "similar" or (self._of_seeds and name not in OF_SHOPPER):
-            return self.page.of_seeds(self.seeds)
-        return self.page.of_shopper
-
-    @property
-    def _of_seeds(self) -> bool:
-        """Whether what is ranked by an algorithm starts from the seeds."""
-        return bool(self.seeds) or self.usual.about is About.SEEDS
-
-    def days(self, kind: PlacementKind) -> int:
-        """The placement's window, its kind's, or that of the kind whose retriever it blends."""
-        return self.placement.days or self.usual.days or USUAL[kind].days
-
-    def _rungs_of(self, name: str) -> Iterator[Rung]:
-        """The rungs of a part of the fallback."""
-        if name == LADDER:
-            of_seeds = self.usual.about is About.SEEDS
-            yield from ladder.for_similar(self.seen) if of_seeds else ladder.for_shopper(self.seen)
-        elif name == POPULAR:
-            # A small segment is filled up by what is popular in the whole shop.
-            yield from (ScoreRung(POPULAR, segment) for segment in dict.fromkeys([self.page.segment, ""]))
 
     def _loaded_seeds(self) -> dict[Any, Any] | None:
         """The seeds that the caller gave as products; None where the list starts from the shopper."""
@@ -370,15 +317,6 @@ class Listing:
         return recommendations
 
 
-def _personal(rungs: Iterable[Rung]) -> Rung | None:
-    return next((rung for rung in rungs if rung.personal), None)
-
-
 def _last(rows: Sequence[Row]) -> float:
     """The least worth of some rows, from which the worth of those after them falls."""
     return min((row.worth for row in rows), default=1.0)
-
-
-def _lot(*parts: Any) -> bytes:
-    """A place in a draw, the same for the same parts."""
-    return hashlib.sha256(":".join(map(str, parts)).encode()).digest()

@@ -105,7 +105,7 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
     if listing.ask.category is not None:
         yield Obstacle("category"), of_category(few, rules.key_of(listing.ask.category))
     if listing.placement.kind == PlacementKind.NEW_ARRIVALS:
-        yield Obstacle("old"), arrived(few, listing.days(PlacementKind.NEW_ARRIVALS))
+        yield Obstacle("old"), arrived(few, listing.sources.days(PlacementKind.NEW_ARRIVALS))
     for stored in listing.merchandising.of(Action.HIDE):
         yield Obstacle("rule", str(stored)), without(few, stored)
     shopper, request = listing.hidden_from, listing.page.request

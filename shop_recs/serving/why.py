@@ -317,7 +317,7 @@ def _sources(listing: Listing) -> dict[str, _Source]:
     """The rungs of the blend, and those that filled the list up, by what the list names as its sources."""
     sources: dict[str, _Source] = {}
     for name, rung in listing.retrievers.items():
-        context = listing.basis(name) if rung.personal else None
+        context = listing.sources.basis(name) if rung.personal else None
         sources.setdefault(rung.source, _Source(rung, listing.weights[rung], context))
     for row in listing.stages.rows:
         if row.rung is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
-from shop_recs.models import ItemScore, Kind, MerchandisingRule, Visitor
+from shop_recs.models import Impression, ItemScore, Kind, MerchandisingRule, Visitor
 from shop_recs.serving.placements import Ask, recommend, recommend_page
 from tests.serving.versions import neighbours, publish_neighbours, publish_popularity
 
@@ -325,3 +326,37 @@ def test_rules_order_the_callers_products_too(shelves, request_of, rule):
     given = get_product_model().objects.filter(name__startswith="Chair").order_by("name")
     recs = recommend("rank", request_of(), products=given)
     assert names(recs) == ["Chair 3", "Chair 0", "Chair 1", "Chair 2", "Chair 4"]
+
+
+class TestFatigue:
+    @pytest.fixture
+    def home(self, settings):
+        settings.SHOP_RECS = {
+            **settings.SHOP_RECS,
+            "PLACEMENTS": {"home": {"KIND": "recommended_for_you", "FATIGUE": 0.5}},
+        }
+
+    def show(self, visitor, product, times):
+        for _ in range(times):
+            Impression.objects.create(
+                visitor=visitor,
+                recommendation_id=uuid.uuid4(),
+                products={str(product.pk): 1},
+                seen_at=timezone.now() - timedelta(hours=1),
+            )
+
+    def test_what_was_shown_in_vain_sinks(self, home, shop, visitor, did):
+        second = recommend("home", shop, limit=5)[1]
+        self.show(visitor, second, 2)
+        assert recommend("home", shop, limit=5)[1] == second
+        self.show(visitor, second, 3)
+        recs = recommend("home", shop, limit=10)
+        assert recs.index(second) > 4
+        assert recs[recs.index(second)].recommendation.factors == {"fatigue": 0.125}
+        did(visitor, Kind.VIEW, second)
+        assert not [name for product in recommend("home", shop) for name in product.recommendation.factors]
+
+    def test_nobody_tires_of_what_others_were_shown(self, home, shop, visitor, request_of):
+        best = recommend("home", shop, limit=5)[0]
+        self.show(Visitor.objects.create(), best, 20)
+        assert recommend("home", shop, limit=5)[0] == best
