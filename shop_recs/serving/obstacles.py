@@ -43,6 +43,7 @@ WORDS = {
     "diversity": _("too much like what stands above it"),
     "wishes": _("had to make place by several of these together"),
     "below": _("{detail} better products fill the list"),
+    "deep": _("ranks below the {detail} that were looked at"),
 }
 
 
@@ -148,9 +149,13 @@ def of_places(listing: Listing, rows: Sequence[Row], keys: Collection[Any]) -> d
     ]
     found = {}
     for key in keys:
-        better = place_of.get(key, len(rows) + 1) - 1
-        name = next((name for name, chosen in otherwise if key in chosen), "wishes")
-        found[key] = Obstacle(name) if better < listing.limit else Obstacle("below", str(better))
+        place = place_of.get(key, len(rows) + 1)
+        if place > listing.limit:
+            seen_all = key in place_of or len(rows) <= listing.limit
+            found[key] = Obstacle("below" if seen_all else "deep", str(place - 1))
+        else:
+            name = next((name for name, chosen in otherwise if key in chosen), "wishes")
+            found[key] = Obstacle(name)
     return found
 
 
