@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 from django.db.models import QuerySet
@@ -40,6 +41,9 @@ WORDS = {
     "pin": _("had to make place for a pinned product"),
     "cap": _("enough of its kind stand in the list already"),
     "share": _("had to make place for a guaranteed share"),
+    "exploration": _("had to make place for something different"),
+    "pushed_down": _("pushed down by {detail}"),
+    "boost": _("had to make place for boosted products"),
     "diversity": _("too much like what stands above it"),
     "wishes": _("had to make place by several of these together"),
     "below": _("{detail} better products fill the list"),
@@ -53,7 +57,7 @@ class Obstacle:
 
     Attributes:
         name: one of `WORDS`.
-        detail: which rule, or how many products.
+        detail: which rule or factor, or how many products.
     """
 
     name: str
@@ -142,7 +146,8 @@ def of_places(listing: Listing, rows: Sequence[Row], keys: Collection[Any]) -> d
         rows: `listing.adjusted` of all that was found for it.
         keys: of the products.
     """
-    place_of = {row.product.pk: place for place, row in enumerate(rows, start=1)}
+    place_of = _places(rows)
+    unfactored = _places(sorted(rows, key=lambda row: -_unfactored(row)))
     otherwise = [
         (name, {row.product.pk for row in arranged(rows, wishes, limit=listing.limit)})
         for name, wishes in _less(listing.wishes)
@@ -150,18 +155,35 @@ def of_places(listing: Listing, rows: Sequence[Row], keys: Collection[Any]) -> d
     found = {}
     for key in keys:
         place = place_of.get(key, len(rows) + 1)
-        if place > listing.limit:
-            seen_all = key in place_of or len(rows) <= listing.limit
-            found[key] = Obstacle("below" if seen_all else "deep", str(place - 1))
+        if place <= listing.limit:
+            found[key] = Obstacle(next((name for name, chosen in otherwise if key in chosen), "wishes"))
+        elif unfactored.get(key, place) <= listing.limit:
+            found[key] = _by_factors(rows[place - 1])
         else:
-            name = next((name for name, chosen in otherwise if key in chosen), "wishes")
-            found[key] = Obstacle(name)
+            is_last = key in place_of or len(rows) <= listing.limit
+            found[key] = Obstacle("below" if is_last else "deep", str(place - 1))
     return found
+
+
+def _places(rows: Sequence[Row]) -> dict[Any, int]:
+    return {row.product.pk: place for place, row in enumerate(rows, start=1)}
+
+
+def _unfactored(row: Row) -> float:
+    """The worth of a row before any factor."""
+    return sum(row.parts.values()) or row.worth / (prod(row.factors.values()) or 1.0)
+
+
+def _by_factors(row: Row) -> Obstacle:
+    """What keeps a row out that would be in the list without factors: its own, or those of others."""
+    less = [name for name, factor in row.factors.items() if factor < 1]
+    return Obstacle("pushed_down", ", ".join(less)) if less else Obstacle("boost")
 
 
 def _less(wishes: Wishes) -> Iterator[tuple[str, Wishes]]:
     """The wishes without one kind of them each, by what it does to a product."""
     yield "cap", replace(wishes, caps=())
-    yield "share", replace(wishes, quotas=())
+    yield "share", replace(wishes, quotas=[quota for quota in wishes.quotas if quota.only])
+    yield "exploration", replace(wishes, quotas=[quota for quota in wishes.quotas if not quota.only])
     yield "pin", replace(wishes, pins={})
     yield "diversity", replace(wishes, diversity=0.0)

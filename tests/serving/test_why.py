@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import numpy as np
 import pytest
 
-from shop_recs.models import Action, ItemScore, Kind, MerchandisingRule, Placement
+from shop_recs.models import (
+    Action,
+    Feedback,
+    FeedbackKind,
+    Impression,
+    ItemScore,
+    Kind,
+    MerchandisingRule,
+    Placement,
+)
 from shop_recs.serving.contributions import Method
 from shop_recs.serving.placements import Ask, Page, recommend
 from shop_recs.serving.why import DEPTH, explained, explained_page, page_of
@@ -176,6 +187,43 @@ class TestDropped:
         why = why_of("recommended-for-you", request_of(visitor), limit=2)
         assert why.listed[0].product == goods[9]
         assert [reasons for reasons in obstacles(why).values() if reasons == ["pin"]] == [["pin"]]
+
+    def test_by_a_guaranteed_share(self, als, goods, visitor, did, request_of, rule):
+        rule(Action.SHARE, *goods[5:], share=0.5)
+        did(visitor, Kind.VIEW, goods[0])
+        why = why_of("recommended-for-you", request_of(visitor), limit=2)
+        assert sorted(one.product.name[:4] for one in why.listed) == ["Chai", "Lamp"]
+        assert ["share"] in obstacles(why).values()
+
+    def test_by_products_that_a_rule_boosts(self, als, goods, visitor, did, request_of, rule):
+        rule(Action.BOOST, *goods[5:], factor=50)
+        did(visitor, Kind.VIEW, goods[0])
+        why = why_of("recommended-for-you", request_of(visitor), limit=3)
+        assert sorted(obstacles(why).values()).count(["boost"]) == 3
+
+    def test_by_a_rule_that_buries_it(self, als, goods, visitor, did, request_of, rule):
+        did(visitor, Kind.VIEW, goods[0])
+        (best,) = recommend("recommended-for-you", request_of(visitor), limit=1)
+        rule(Action.BURY, best, factor=0.1, name="down")
+        why = why_of("recommended-for-you", request_of(visitor), limit=1)
+        (buried,) = (one for one in why.dropped if one.product == best)
+        assert [str(obstacle) for obstacle in buried.obstacles] == ["pushed down by down"]
+        assert buried.factors == {"down": 0.1}
+
+    def test_by_fatigue(self, als, goods, visitor, did, request_of, placements):
+        placements(home={"KIND": "recommended_for_you", "FATIGUE": 0.9})
+        did(visitor, Kind.VIEW, goods[0])
+        (best,) = recommend("home", request_of(visitor), limit=1)
+        for _ in range(5):
+            Impression.objects.create(
+                visitor=visitor, recommendation_id=uuid4(), placement="home", products={str(best.pk): 1}
+            )
+        assert obstacles(why_of("home", request_of(visitor), limit=1))[best.name] == ["pushed_down"]
+
+    def test_by_the_shopper(self, als, goods, visitor, did, request_of):
+        did(visitor, Kind.VIEW, goods[0])
+        Feedback.objects.create(visitor=visitor, product=goods[1], kind=FeedbackKind.HIDE)
+        assert obstacles(why_of("recommended-for-you", request_of(visitor)))["Chair 1"] == ["feedback"]
 
     def test_by_diversity(self, goods, visitor, did, request_of, placements):
         vectors = np.array([[1, 0.1]] * 5 + [[0.9, -0.6]] * 5, dtype=np.float32)
