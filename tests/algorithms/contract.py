@@ -18,7 +18,7 @@ from shop_recs.algorithms.base import (
     Recommender,
     TrainingData,
 )
-from shop_recs.algorithms.encoders import History, load
+from shop_recs.algorithms.encoders import AdditiveEncoder, History, load
 from shop_recs.algorithms.splits import split_by_time
 from shop_recs.training.evaluation import evaluate
 from tests.algorithms.logs import log_of
@@ -168,6 +168,13 @@ class VectorsContract(AlgorithmContract):
         assert query is not None
         assert query.shape == fitted.item_vectors.shape[1:]
         assert query.dtype == np.float32
+
+    def test_where_the_query_is_a_sum_its_parts_add_up_to_it(self, fitted: FittedVectors) -> None:
+        if not isinstance(fitted.encoder, AdditiveEncoder):
+            pytest.skip("its query is no sum over the interactions")
+        history = history_of(fitted, [1, 5, 2, 1])
+        added = fitted.encoder.parts(history).sum(axis=0)
+        np.testing.assert_allclose(added, fitted.encoder(history), rtol=1e-3, atol=1e-5)
 
     def test_similar_items_share_a_taste(self, algorithm: Recommender, fitted: FittedVectors) -> None:
         if not algorithm.finds_similar:
