@@ -53,7 +53,9 @@ SHOP_RECS = {
     "AVAILABLE": {"is_active": True, "stock__gt": 0},
     "CART": "demo_shop.cart.product_keys",
     "PRODUCT_FIELDS": {"price": "price_tag"},
-    # For the demo alone: it should be up within two minutes, a shop that trains at night leaves this out.
+    # For the demo alone: its orders are few, and it should be up within two minutes; a shop that trains at
+    # night leaves these out.
+    "PAIR_SUPPORT": 3,
     "ALGORITHMS": {
         "sasrec": {
             "BACKEND": "shop_recs.algorithms.sasrec.SASRec",
@@ -108,6 +110,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BEAT_SCHEDULE = {
     "retrain every night": {"task": "shop_recs.tasks.train_all", "schedule": crontab(hour=3, minute=30)},
+    "bought together every night": {
+        "task": "shop_recs.tasks.roll_up_bought_together",
+        "schedule": crontab(hour=3, minute=0),
+    },
+    "popular and trending every hour": {"task": "shop_recs.tasks.roll_up", "schedule": crontab(minute=40)},
     "clean up every hour": {"task": "shop_recs.tasks.clean_up", "schedule": crontab(minute=10)},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(FOLDER / "celerybeat-schedule")

@@ -46,7 +46,8 @@ def take_picture(page: Page, name: str) -> None:
 
 def test_all_models_are_trained_by_the_worker_and_published(shop: RunningShop) -> None:
     active = shop.query("SELECT algorithm FROM shop_recs_activemodel ORDER BY 1")
-    assert active == [("als",), ("item_knn",), ("popular",), ("sasrec",)]
+    counted = [("also_bought",), ("bought_together",)]
+    assert active == sorted([*counted, ("als",), ("item_knn",), ("popular",), ("sasrec",)])
     assert "published sasrec" in (shop.folder / "logs" / "worker.log").read_text()
 
 
@@ -77,6 +78,16 @@ def test_a_shopper_with_a_history_sees_his_style(page: Page) -> None:
     page.get_by_role("button", name="Industrial").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("industrial")
     assert styles(titles(page, FOR_YOU))["Industrial"] >= 8
+
+
+def test_lists_further_down_come_when_they_are_looked_at(page: Page) -> None:
+    page.goto("/product/nordic-oak-desk-lamp/")
+    page.goto("/")
+    page.get_by_role("contentinfo").scroll_into_view_if_needed()
+    expect(page.get_by_role("region", name="Trending now").get_by_role("listitem")).to_have_count(6)
+    expect(page.get_by_role("region", name="Recently viewed")).to_contain_text("Nordic oak desk lamp")
+    shown = page.locator(".shop-recs__title").all_inner_texts()
+    assert len(shown) == 12 + 6 + 1
 
 
 def test_a_stranger_buys_then_registers_and_is_known(page: Page, shop: RunningShop) -> None:

@@ -6,6 +6,7 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 from django.core.management import call_command
@@ -19,6 +20,7 @@ from demo_shop.services import CannotRun, free_port, running, start_celery, star
 from demo_shop.supervisor import Supervisor
 from demo_shop.training import end_interrupted, train_through_worker, untrained
 from shop_recs.exceptions import TrainingFailed
+from shop_recs.models import ItemScore
 from shop_recs.registry import names_to_train
 
 WORTH_OPENING = """
@@ -64,6 +66,9 @@ class Command(BaseCommand):
         if not Product.objects.exists():
             self.say("Seeding the shop")
             call_command("seed", styles=styles, shoppers=shoppers, stdout=self.stdout)
+        if not ItemScore.objects.exists():
+            self.say("Counting what is popular, trending and bought together")
+            call_command("recs_roll_up", stdout=StringIO())
         end_interrupted()
         start_celery(supervisor)
         if missing := untrained(names_to_train()):

@@ -1,41 +1,60 @@
-// <shop-recs src="…">: fetches a list when it comes near the window and stands aside for it. One after the other, so
-// that each list can leave out what those before it show. What fails leaves nothing behind.
+// <shop-recs src="…">: fetches a list when it comes near the window and stands aside for it. One after the other, the
+// first of the page first, so that each can leave out what the others show. What fails leaves nothing behind.
 
 const NEAR = "400px";
 
-let last = Promise.resolve();
+const waiting = new Set();
+let busy = false;
 
 const shown = () =>
   [...document.querySelectorAll("[data-recommendation] [data-product]")].map((item) => item.dataset.product);
 
+const first = (one, other) => (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_PRECEDING ? other : one);
+
+async function load(element) {
+  const list = document.createElement("template");
+  try {
+    const headers = { "Shop-Recs-Shown": shown().join() };
+    const answer = await fetch(element.getAttribute("src"), { headers, redirect: "error" });
+    if (answer.ok) list.innerHTML = await answer.text();
+  } catch {
+    // The network is away, or a login stands in between: nothing is put in its place.
+  }
+  element.replaceWith(list.content);
+}
+
+async function loadAll() {
+  if (busy) return;
+  busy = true;
+  while (waiting.size) {
+    const next = [...waiting].reduce(first);
+    waiting.delete(next);
+    await load(next);
+  }
+  busy = false;
+}
+
+const sight = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      sight.unobserve(target);
+      target.setAttribute("aria-busy", "true");
+      waiting.add(target);
+    }
+    loadAll();
+  },
+  { rootMargin: NEAR },
+);
+
 class ShopRecs extends HTMLElement {
   connectedCallback() {
-    this.sight = new IntersectionObserver(
-      (entries) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        this.sight.disconnect();
-        last = last.then(() => this.load());
-      },
-      { rootMargin: NEAR },
-    );
-    this.sight.observe(this);
+    sight.observe(this);
   }
 
   disconnectedCallback() {
-    this.sight.disconnect();
-  }
-
-  async load() {
-    this.setAttribute("aria-busy", "true");
-    const list = document.createElement("template");
-    try {
-      const headers = { "Shop-Recs-Shown": shown().join() };
-      const answer = await fetch(this.getAttribute("src"), { headers, redirect: "error" });
-      if (answer.ok) list.innerHTML = await answer.text();
-    } catch {
-      // The network is away, or a login stands in between: nothing is put in its place.
-    }
-    this.replaceWith(list.content);
+    sight.unobserve(this);
+    waiting.delete(this);
   }
 }
 
