@@ -68,8 +68,13 @@ class ExaminedSerializer(Plain):
     title = serializers.CharField()
     found = serializers.DictField(child=FoundSerializer(), help_text="By source.")
     parts = serializers.DictField(child=serializers.FloatField(), help_text="Fused score by source.")
-    factors = serializers.DictField(child=serializers.FloatField(), help_text="By rule.")
-    final = serializers.FloatField(allow_null=True, help_text="What the list is ordered by.")
+    place = serializers.IntegerField(allow_null=True, help_text="By score alone, before any factor.")
+    factors = serializers.DictField(
+        child=serializers.FloatField(), help_text="What one over the place is multiplied by, by rule."
+    )
+    final = serializers.FloatField(
+        allow_null=True, help_text="What the list is ordered by, before pins, caps, shares and diversity."
+    )
 
 
 class ListedSerializer(ExaminedSerializer):
@@ -153,6 +158,7 @@ def _examined(one: Examined) -> dict[str, Any]:
         "title": title(one.product),
         "found": {source: found._asdict() for source, found in one.found.items()},
         "parts": dict(one.parts),
+        "place": one.place,
         "factors": dict(one.factors),
         "final": one.worth,
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
 from django.db.models import QuerySet
@@ -147,7 +146,7 @@ def of_places(listing: Listing, rows: Sequence[Row], keys: Collection[Any]) -> d
         keys: of the products.
     """
     place_of = _places(rows)
-    unfactored = _places(sorted(rows, key=lambda row: -_unfactored(row)))
+    unfactored = before_factors(listing)
     otherwise = [
         (name, {row.product.pk for row in arranged(rows, wishes, limit=listing.limit)})
         for name, wishes in _less(listing.wishes)
@@ -165,13 +164,13 @@ def of_places(listing: Listing, rows: Sequence[Row], keys: Collection[Any]) -> d
     return found
 
 
+def before_factors(listing: Listing) -> dict[Any, int]:
+    """The places that what was found for a list has by its worth alone, by key."""
+    return _places(sorted(listing.stages.rows, key=lambda row: -row.worth))
+
+
 def _places(rows: Sequence[Row]) -> dict[Any, int]:
     return {row.product.pk: place for place, row in enumerate(rows, start=1)}
-
-
-def _unfactored(row: Row) -> float:
-    """The worth of a row before any factor."""
-    return sum(row.parts.values()) or row.worth / (prod(row.factors.values()) or 1.0)
 
 
 def _by_factors(row: Row) -> Obstacle:

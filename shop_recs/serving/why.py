@@ -70,9 +70,10 @@ class Examined:
     Attributes:
         product: the shop's own instance.
         found: by source.
-        parts: what each source added to the worth.
-        factors: what the worth was multiplied by then, by name.
-        worth: what the list is ordered by; None where nothing of the list knows the product.
+        parts: what each source added to the fused score.
+        place: by that, or by the only score, among all that was found for the list; None where it was not.
+        factors: what rules and fatigue multiplied one over that place by, by name.
+        worth: what the list was ordered by at last, before pins, caps, shares and diversity.
         recommendation: what the list says of it; None where it is not in the list.
         obstacles: what keeps it out, in the order of the list's own conditions.
         added: what each event adds to the score, by source, what changes it most first; empty for what is
@@ -82,6 +83,7 @@ class Examined:
     product: Any
     found: Mapping[str, Found]
     parts: Mapping[str, float] = field(default_factory=dict)
+    place: int | None = None
     factors: Mapping[str, float] = field(default_factory=dict)
     worth: float | None = None
     recommendation: Recommendation | None = None
@@ -184,6 +186,7 @@ class _Inquiry:
         self.products = _everything(listing)
         self.sources = _sources(listing)
         self.rows = listing.adjusted(listing.stages.rows)
+        self.places = obstacles.before_factors(listing)
 
     def why(self, recommendations: Recommendations) -> Why:
         page, seeds = self.listing.page, self.listing.seeds
@@ -271,6 +274,7 @@ class _Inquiry:
             self.candidates[key].product,
             found={name: found[key] for name, found in self.found.items() if key in found},
             parts=row.parts if row else {},
+            place=self.places.get(key),
             factors=row.factors if row else {},
             worth=(row.worth or row.measured.score) if row else None,
             recommendation=recommendation,

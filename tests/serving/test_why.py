@@ -292,7 +292,7 @@ def test_rules_leave_their_factor(als, goods, visitor, did, request_of, rule):
     assert boosted.factors == {"lamps first": 3.0}
     fused = sorted((sum(one.parts.values()) for one in why.listed), reverse=True)
     place = fused.index(sum(boosted.parts.values())) + 1
-    assert boosted.worth == pytest.approx(3 / place)
+    assert (boosted.place, boosted.worth) == (place, pytest.approx(3 / place))
 
 
 def test_what_filled_the_list_up_is_a_retriever_without_weight(
