@@ -27,6 +27,10 @@ HISTORY_LENGTH = 200
 NOBODY = Shopper(visitor_id=None, user_id=None)
 
 
+NOWHERE = -1
+"""The place of no event."""
+
+
 class Event(NamedTuple):
     """Something the shopper did, or a product that a list starts from (then `kind` is a view, `age` is 0).
 
@@ -96,6 +100,15 @@ class Context:
             return Context([], [])
         versions = (version.of(places[-1]) for version in self.versions)
         return Context([self.events[places[-1]]], list(versions))
+
+    def of_nobody(self) -> Context:
+        """The same without the events: what nobody's context would say."""
+        return replace(
+            self,
+            events=[],
+            versions=[version.of(NOWHERE) for version in self.versions],
+            others={name: version.of(NOWHERE) for name, version in self.others.items()},
+        )
 
     def viewed_lately(self, count: int) -> list[Any]:
         """The keys of the last `count` products that were viewed."""

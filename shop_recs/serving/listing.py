@@ -20,7 +20,7 @@ from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
 from shop_recs.serving.retrieve import Pool, Row
-from shop_recs.serving.rungs import Rung
+from shop_recs.serving.rungs import Rung, VersionRung
 from shop_recs.serving.sources import Sources
 from shop_recs.tracking.identity import Shopper
 
@@ -32,6 +32,9 @@ DEPTH = 4
 
 DEPTH_UNDER_CAPS = 10
 """The same where a cap may leave most of them out."""
+
+AT_ONCE_BELOW = 5_000
+"""Products of a version below which a scan costs less than a statement."""
 
 TOLERATED = 2
 """Times that a product may be shown in vain before its fatigue begins."""
@@ -147,12 +150,11 @@ class Listing:
 
     def retrieved(self) -> list[Row]:
         """What the retrievers find, the best first."""
-        if not self.weights:
+        if not self.weights or self._at_once:
             return []
-        if len(self.weights) == 1 and not (self.wishes or self.merchandising.ranks or self._tires):
+        if len(self.weights) == 1 and not self._compares:
             (rung,) = self.weights
-            products = self.candidates if rung.personal else self._own_category(self.candidates)
-            return retrieve.nearest(products, rung, self.seen, limit=self.limit)
+            return retrieve.nearest(self.candidates, rung, self.seen, limit=self.limit)
         pools = [Pool(self.candidates, rung, self._depth) for rung in self.weights]
         pools += self._wished(self.weights)
         found = retrieve.candidates(self.candidates, pools, asked=self._asked)
@@ -163,7 +165,9 @@ class Listing:
     def filling(self, rows: Sequence[Row], chosen: Sequence[Row]) -> list[Row]:
         """What fills a list up that its retrievers leave short, as a part of the rows."""
         others = self.candidates.exclude(pk__in=[row.product.pk for row in rows])
-        rungs = [rung for name in self._fallback for rung in self.sources.of_fallback(name, self.seen)]
+        fallback = [rung for name in self._fallback for rung in self.sources.of_fallback(name, self.seen)]
+        others_of = (rung for rung in fallback if not any(_same(rung, one) for one in self._at_once))
+        rungs = list(dict.fromkeys([*self._at_once, *others_of]))
         newest = NEWEST in self._fallback
         if self.placement.kind == PlacementKind.RANK:
             found = retrieve.given(others, limit=self.limit, asked=self._asked)
@@ -177,6 +181,24 @@ class Listing:
     def _wanted(self, rows: Iterable[Row]) -> list[Row]:
         """The rows, where those that no rung knows are marked if exploration alone brought them here."""
         return [row if row.rung or self.merchandising.wants(row) else exploration.marked(row) for row in rows]
+
+    @cached_property
+    def _at_once(self) -> Sequence[Rung]:
+        """The list's one retriever, where asking it together with the fallback costs little.
+
+        So it does where an index answers both, since the retriever ranks alike for everybody; and where a
+        scan of few products spares one of the statements of a page.
+        """
+        if len(self.weights) > 1 or not self._fallback:
+            return []
+        of_page = len(self.page.asks) > 1
+        few = of_page and all(_scans_few(rung) for rung in self.weights)
+        return [rung for rung in self.weights if few or not rung.personal]
+
+    @property
+    def _compares(self) -> bool:
+        """Whether the rows of the list are compared with each other, and not only ranked."""
+        return bool(self.wishes or self.merchandising.ranks or self._tires)
 
     @cached_property
     def wishes(self) -> Wishes:
@@ -289,32 +311,37 @@ class Listing:
 
         What is the same for everybody is looked up in the categories of the events apart, which come first.
         """
-        depth = self._depth if self.merchandising.caps else self.limit
-        products = self._own_category(products)
+        depth = self._depth if self._compares else self.limit
+        alike = self._own_category(products)
         own = retrieve.of_same_category(products, self.seen) if self.seen.events else None
         for rung in (*rungs, *([None] if newest else [])):
-            yield Pool(products, rung, depth, exact=True)
+            yield Pool(products if rung in self._at_once else alike, rung, depth, exact=True)
             if own is not None and not (rung and rung.personal):
                 yield Pool(own, rung, depth, exact=True)
-
-    def _loaded_seeds(self) -> dict[Any, Any] | None:
-        """The seeds that the caller gave as products; None where the list starts from the shopper."""
-        if self.usual.about is not About.SEEDS:
-            return None
-        return {seed.pk: seed for seed in self.ask.seeds if isinstance(seed, Model)}
 
     def _answer(self, rows: list[Row]) -> Recommendations:
         heading = str(self.placement.heading or self.usual.heading)
         if "{title}" in heading:
             viewed = self.page.of_shopper.last_viewed().events
             heading = heading.format(title=viewed[0].title if viewed else "")
-        recommendations = explained(rows, self.seen, similar_to=self._loaded_seeds())
+        loaded = {seed.pk: seed for seed in self.ask.seeds if isinstance(seed, Model)}
+        of_seeds = self.usual.about is About.SEEDS
+        recommendations = explained(rows, self.seen, similar_to=loaded if of_seeds else None)
         recommendations.placement = self.placement.slug
         recommendations.heading = heading
         if rows and len(rows) == self.limit:
             given = [*self.before, *(row.product.pk for row in rows)]
             recommendations.next = token(self.placement.slug, given)
         return recommendations
+
+
+def _same(rung: Rung, other: Rung) -> bool:
+    """Whether two rungs of one list rank alike."""
+    return rung == other or (rung.version_id is not None and rung.version_id == other.version_id)
+
+
+def _scans_few(rung: Rung) -> bool:
+    return isinstance(rung, VersionRung) and rung.version.item_count <= AT_ONCE_BELOW
 
 
 def _last(rows: Sequence[Row]) -> float:

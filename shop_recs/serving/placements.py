@@ -153,6 +153,8 @@ class Page:
     @cached_property
     def of_shopper(self) -> Context:
         """The context of the shopper's events."""
+        if self.shopper == NOBODY:
+            return self.of_seeds(())
         read = context.of_shopper(self.shopper, using=self.using, asked=self.asked)
         if read.of_stranger:
             # Whatever else needs the log would only wait for it again.
@@ -166,8 +168,11 @@ class Page:
     def of_seeds(self, keys: Sequence[Any]) -> Context:
         """The context of some products; without any, of nobody."""
         if tuple(keys) not in self._of_seeds:
-            read = context.of_products(keys, using=self.using, asked=self.asked)
-            self._of_seeds[tuple(keys)] = self._read(read)
+            if not keys and self._first and self._first.answered:
+                read = self._first.of_nobody()
+            else:
+                read = self._read(context.of_products(keys, using=self.using, asked=self.asked))
+            self._of_seeds[tuple(keys)] = read
         return self._of_seeds[tuple(keys)]
 
     def answer(self, ask: Ask) -> Recommendations:

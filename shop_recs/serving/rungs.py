@@ -208,7 +208,7 @@ class NeighbourRung(VersionRung):
         return Measured(-distance, place=None if place is None else int(place))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ScoreRung(Rung):
     """Ranks by rolled up scores, the same for everybody of a segment.
 

@@ -41,12 +41,8 @@ class Sources:
             return _personal(ladder.for_similar(self.basis(name)))
         if name == "last_viewed":
             return next(ladder.for_similar(self.basis(name)), None)
-        if name == "recently_viewed":
-            return past.recently_viewed(page.past, days=self.days(PlacementKind.RECENTLY_VIEWED))
-        if name == "still_in_mind":
-            return past.still_in_mind(page.past, days=self.days(PlacementKind.STILL_IN_MIND))
-        if name == "buy_again":
-            return past.buy_again(page.past)
+        if name in ("recently_viewed", "still_in_mind", "buy_again"):
+            return self._of_past(name)
         return self._of_algorithm(name)
 
     def of_fallback(self, name: str, seen: Context) -> Iterator[Rung]:
@@ -69,6 +65,16 @@ class Sources:
     def days(self, kind: PlacementKind) -> int:
         """The placement's window, its kind's, or that of the kind whose retriever it blends."""
         return self.placement.days or self.usual.days or USUAL[kind].days
+
+    def _of_past(self, name: str) -> Rung | None:
+        seen = self.page.past
+        if name == "recently_viewed":
+            rung = past.recently_viewed(seen, days=self.days(PlacementKind.RECENTLY_VIEWED))
+        elif name == "still_in_mind":
+            rung = past.still_in_mind(seen, days=self.days(PlacementKind.STILL_IN_MIND))
+        else:
+            rung = past.buy_again(seen)
+        return rung if rung.products else None
 
     def _of_algorithm(self, name: str) -> Rung | None:
         seen = self.basis(name)

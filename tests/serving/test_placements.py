@@ -255,6 +255,25 @@ def test_a_page_of_four_takes_few_statements(
     assert [recs.placement for recs in lists] == [ask.slug for ask in asks]
 
 
+def test_a_page_whose_lists_all_run_short_takes_no_more(
+    als, scored, shelves, make_product, visitor, did, request_of, django_assert_max_num_queries
+):
+    chairs, lamps = shelves
+    for number in range(30):
+        make_product(f"New {number}")
+    scored("trending", lamps[0])
+    did(visitor, Kind.VIEW, chairs[0], lamps[1])
+    asks = [
+        Ask("similar-items", seeds=[chairs[0]], limit=12),
+        Ask("recommended-for-you", limit=12),
+        Ask("trending", limit=12),
+        Ask("recently-viewed", limit=12),
+    ]
+    with django_assert_max_num_queries(8):
+        lists = recommend_page(asks, request_of(visitor))
+    assert [len(recs) for recs in lists] == [9, 12, 12, 1]
+
+
 @pytest.mark.parametrize("slug", ["recommended-for-you", "trending", "similar-items", "still-in-mind"])
 def test_a_list_takes_three_statements_at_most(
     slug, als, scored, shelves, visitor, did, request_of, django_assert_max_num_queries
