@@ -20,6 +20,7 @@ def recommended_for_you(
     products: QuerySet[Any] | Manager[Any] | None = None,
     product: Any = None,
     exclude: Iterable[Any] = (),
+    using: str | None = None,
 ) -> Recommendations:
     """Products for whoever makes this request, by his last events; the very latest counts.
 
@@ -32,6 +33,8 @@ def recommended_for_you(
         products: the queryset to choose from, taken as it is; by default the available products.
         product: the product of the current page, which is left out.
         exclude: further products or keys to leave out.
+        using: alias of the database to read from, a replica say; by default that of `products`, or as the
+            router says.
 
     Returns:
         The shop's own instances in order; see `Recommendations`.
@@ -42,7 +45,7 @@ def recommended_for_you(
     """
     here = [] if product is None else [product]
     ask = Ask(FOR_YOU, products=products, limit=limit, exclude=[*here, *exclude])
-    return Page(request, [ask]).answer(ask)
+    return Page(request, [ask], using=using).answer(ask)
 
 
 def similar_items(
@@ -52,6 +55,7 @@ def similar_items(
     limit: int | None = None,
     products: QuerySet[Any] | Manager[Any] | None = None,
     exclude: Iterable[Any] = (),
+    using: str | None = None,
 ) -> Recommendations:
     """Products like one product, or like several taken together.
 
@@ -65,6 +69,8 @@ def similar_items(
         limit: products at most; by default as the placement says.
         products: the queryset to choose from, taken as it is; by default the available products.
         exclude: further products or keys to leave out.
+        using: alias of the database to read from, a replica say; by default that of `products`, or as the
+            router says.
 
     Returns:
         The shop's own instances in order; see `Recommendations`.
@@ -75,4 +81,4 @@ def similar_items(
     """
     seeds = list(rules.seeds(product_or_products).values())
     ask = Ask(SIMILAR, seeds, products=products, limit=limit, exclude=exclude)
-    return Page(request, [ask]).answer(ask)
+    return Page(request, [ask], using=using).answer(ask)

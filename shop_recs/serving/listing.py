@@ -111,7 +111,8 @@ class Listing:
     @cached_property
     def offered(self) -> QuerySet[Any]:
         """The products of the place, whoever looks."""
-        products = filtered(rules.candidates(self.ask.products), self.placement)
+        # A router may name another replica each time, which may not have the versions of the context yet.
+        products = filtered(rules.candidates(self.ask.products).using(self.page.using), self.placement)
         if self.ask.category is not None:
             products = of_category(products, rules.key_of(self.ask.category))
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:

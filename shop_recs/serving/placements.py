@@ -67,6 +67,7 @@ def recommend(
     limit: int | None = None,
     exclude: Iterable[Any] = (),
     after: str | None = None,
+    using: str | None = None,
 ) -> Recommendations:
     """The list of a placement for whoever makes this request; three statements at most.
 
@@ -80,6 +81,8 @@ def recommend(
         limit: products at most; by default as the placement says.
         exclude: further products or keys to leave out.
         after: `next` of the list that this one continues.
+        using: alias of the database to read from, a replica say; by default that of `products`, or as the
+            router says.
 
     Raises:
         UnknownPlacement: there is none of that name.
@@ -94,10 +97,12 @@ def recommend(
         exclude=exclude,
         after=after,
     )
-    return recommend_page([ask], request)[0]
+    return recommend_page([ask], request, using=using)[0]
 
 
-def recommend_page(asks: Sequence[Ask], request: HttpRequest | None) -> list[Recommendations]:
+def recommend_page(
+    asks: Sequence[Ask], request: HttpRequest | None, *, using: str | None = None
+) -> list[Recommendations]:
     """Several lists of one page, in their order; what one shows, those after it leave out.
 
     One statement reads what all have in common, another the seeds where there are any; each list then takes
@@ -106,7 +111,7 @@ def recommend_page(asks: Sequence[Ask], request: HttpRequest | None) -> list[Rec
     Raises:
         UnknownPlacement, TypeError, ValueError: as `recommend`.
     """
-    page = Page(request, asks)
+    page = Page(request, asks, using=using)
     return [page.answer(ask) for ask in asks]
 
 
@@ -116,6 +121,8 @@ class Page:
     Args:
         request: whose history counts; without one they are the same for everybody.
         asks: the lists that are going to be asked for.
+        using: alias of the database to read from; by default that of the first queryset that is given, or as
+            the router says.
 
     Attributes:
         instead: id of a version to serve instead of its algorithm's active one, to compare the two.
@@ -123,12 +130,14 @@ class Page:
 
     instead: int | None = None
 
-    def __init__(self, request: HttpRequest | None, asks: Sequence[Ask]) -> None:
+    def __init__(
+        self, request: HttpRequest | None, asks: Sequence[Ask], *, using: str | None = None
+    ) -> None:
         self.request = request
         self.asks = asks
         self.shown: list[Any] = []
         given = (rules.candidates(ask.products) for ask in asks if ask.products is not None)
-        self.using: str = next(given, rules.available()).db
+        self.using: str = using or next(given, rules.available()).db
         self._first: Context | None = None
         self._of_seeds: dict[tuple[Any, ...], Context] = {}
 

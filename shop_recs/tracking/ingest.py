@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+from django.db import router
 from django.http import HttpRequest
 from django.utils import timezone
 
 from shop_recs.conf import get_product_model
-from shop_recs.models import Kind
+from shop_recs.models import Interaction, Kind
 from shop_recs.tracking.log import Event, append_for
 from shop_recs.tracking.record import moment
 
@@ -65,7 +66,9 @@ def _checked(events: Sequence[ClientEvent | Invalid]) -> list[ClientEvent | Inva
 def _known_products(keys: set[Any]) -> set[Any]:
     if not keys:
         return set()
-    return set(get_product_model()._base_manager.filter(pk__in=keys).values_list("pk", flat=True))
+    # Where the events are written, since a replica may not have the newest products yet.
+    products = get_product_model()._base_manager.using(router.db_for_write(Interaction))
+    return set(products.filter(pk__in=keys).values_list("pk", flat=True))
 
 
 def _scoped(events: Iterable[ClientEvent], visitor_id: UUID) -> list[Event]:

@@ -40,8 +40,7 @@ def database(db: None) -> Iterator[Any]:
     made: list[str] = []
 
     def make(alias: str, **options: Any) -> Any:
-        # A copy keeps the alias of the original to itself, which Django's test cases then let through.
-        connections[alias] = further = connections["default"].copy()
+        connections[alias] = further = connections["default"].copy(alias)
         further.settings_dict["OPTIONS"] |= options
         made.append(alias)
         return further
