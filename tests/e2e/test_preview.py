@@ -28,7 +28,7 @@ def page(browser: Browser, live_server, make_product, django_user_model):
     )
     page = context.new_page()
     page.broken = []
-    page.on("pageerror", page.broken.append)
+    page.on("pageerror", lambda error: page.broken.append(error))
     yield page
     context.close()
 
