@@ -160,13 +160,12 @@ def _asked(request: HttpRequest, slug: str) -> Asked:
         Unclear: it is none that the tag writes.
     """
     given = request.GET
+    wanted = given.get("language", django_settings.LANGUAGE_CODE)
     try:
-        language = translation.get_supported_language_variant(
-            given.get("language", django_settings.LANGUAGE_CODE)
-        )
+        language = translation.get_supported_language_variant(wanted)
         looks = unsealed(given.get("looks", ""))
     except LookupError:
-        raise Unclear(f"language is {given['language']!r:.40}, which is none of LANGUAGES") from None
+        raise Unclear(f"language is {wanted!r:.40}, which is none of LANGUAGES") from None
     except ValueError as error:
         raise Unclear(str(error)) from error
     seeds, exclude = (_keys(name, given.get(name, "")) for name in ("seeds", "exclude"))

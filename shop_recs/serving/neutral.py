@@ -19,7 +19,7 @@ from shop_recs.serving.kinds import USUAL, About
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.placements import BUILT_IN, Ask, Page
 
-RETRIEVERS = frozenset({"similar", "bought_together", "also_bought", "trending", "popular"})
+NEUTRAL = frozenset({"similar", "bought_together", "also_bought", "trending", "popular"})
 """What a neutral list may blend; of an algorithm it is not said whether it looks at the shopper."""
 
 
@@ -32,7 +32,7 @@ def is_neutral(placement: Placement) -> bool:
         and usual.about is not About.SHOPPER
         and not exclude
         and not (placement.exploration or placement.fatigue)
-        and set(placement.blend or usual.blend) <= RETRIEVERS
+        and set(placement.blend or usual.blend) <= NEUTRAL
     )
 
 

@@ -334,6 +334,13 @@ def test_a_list_speaks_the_language_of_the_page_that_fetches_it(shop):
     assert answer.headers["Content-Language"] == "de"
 
 
+def test_a_language_that_the_shop_does_not_have_is_named_though_it_is_the_default(shop, settings):
+    settings.LANGUAGES = [("de", "Deutsch")]
+    answer = Client().get("/recs/v1/fragments/trending/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert "language is 'en-us', which is none of LANGUAGES" in answer.content.decode()
+
+
 def test_what_fails_is_nothing_and_kept_by_nobody(shop, settings, caplog):
     settings.SHOP_RECS = settings.SHOP_RECS | {
         "PLACEMENTS": {"trending": {"KIND": "trending", "FILTER": "no_such_method"}}
