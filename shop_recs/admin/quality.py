@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 PARTS = {"all": _("all products chosen next"), "discovery": _("discovery: products new to the shopper")}
@@ -38,6 +39,7 @@ METRICS_OF_GROUPS = {
     name: (METRICS | MORE_METRICS)[name]
     for name in ("ndcg", "hit_rate", "coverage", "novelty", "diversity", "popularity_lift")
 }
+USES = {"personal": _("personal lists"), "similar": _("similar items")}
 RIVALS = {"active": _("version active then"), "popular": _("popular")}
 
 
@@ -179,3 +181,12 @@ def _rows(
         for key, name in names.items()
         for length in lengths
     ]
+
+
+def found_by_index(metrics: Mapping[str, Any]) -> str:
+    """What share of an exact search the version's index finds, by use; empty where there is none."""
+    return "; ".join(
+        gettext("%(use)s: %(share).1f %% of the first 20, ef_search %(width)s")
+        % {"use": USES[use], "share": 100 * found["recall@20"], "width": found["ef_search"]}
+        for use, found in metrics.get("index", {}).items()
+    )

@@ -39,7 +39,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             _("Data"),
             {"fields": ["interactions", "visitor_count", "item_count", "data_from", "data_until"]},
         ),
-        (_("Details"), {"fields": ["dimensions", "pair_count", "options_text", "facts_text", "split_text"]}),
+        (
+            _("Details"),
+            {"fields": ["recall", "dimensions", "pair_count", "options_text", "facts_text", "split_text"]},
+        ),
     ]
     change_list_template = f"{TEMPLATES}/change_list.html"
     change_form_template = f"{TEMPLATES}/change_form.html"
@@ -108,6 +111,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("options"))
     def options_text(self, version: Any) -> SafeString:
         return _pretty(version.options)
+
+    @admin.display(description=_("found by the index"))
+    def recall(self, version: Any) -> str:
+        return quality.found_by_index(version.metrics) or "-"
 
     @admin.display(description=_("facts"))
     def facts_text(self, version: Any) -> SafeString:

@@ -36,12 +36,13 @@ def measure(shop: Shop, *, dimensions: int, enter: Enter) -> Iterator[Row]:
     Raises:
         CannotMeasure: gunicorn or the extra for training is missing.
     """
-    fitted = dict(fits(invented_log(len(shop.products)), dimensions=dimensions, enter=enter))["als"]
+    log = invented_log(len(shop.products))
+    fitted = dict(fits(log, dimensions=dimensions, enter=enter))["als"]
     # Every product has the vector of another one, so that no list of the new version is one of the old.
     moved = replace(fitted, item_vectors=np.roll(fitted.item_vectors, len(shop.products) // 2, axis=0))
     served = ModelVersion.objects.of("als").served().get()
     clock = _Clock(enter)
-    version = publish_fit("als", moved, shop.products, enter=clock.enter)
+    version = publish_fit("als", moved, shop.products, log=log, enter=clock.enter)
     phases = clock.phases()
     floor = _seconds_of_a_copy(moved, shop)
     yield Row("publish, all of it", sum(phases.values()), "s", floor)

@@ -21,7 +21,7 @@ from shop_recs.exceptions import CannotMeasure
 from shop_recs.models import ActiveModel, Interaction, ModelVersion, Visitor
 from shop_recs.serving.rules import available
 from shop_recs.tracking.identity import SALT
-from shop_recs.training import lease, publish
+from shop_recs.training import lease, publish, recall
 
 LADDER = ("als", "popular")
 ASKING = 20
@@ -134,7 +134,7 @@ def invent(items: int, *, dimensions: int, history: int, enter: Enter) -> None:
     log = invented_log(items)
     _store(log, keys, history=history)
     for algorithm, fitted in fits(log, dimensions=dimensions, enter=enter):
-        publish_fit(algorithm, fitted, keys, enter=enter)
+        publish_fit(algorithm, fitted, keys, log=log, enter=enter)
     enter("vacuuming")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -159,7 +159,9 @@ def fits(log: TrainingData, *, dimensions: int, enter: Enter) -> Iterator[tuple[
     yield "als", ALS(factors=dimensions).fit(log)
 
 
-def publish_fit(algorithm: str, fitted: FittedVectors, keys: Sequence[Any], *, enter: Enter) -> ModelVersion:
+def publish_fit(
+    algorithm: str, fitted: FittedVectors, keys: Sequence[Any], *, log: TrainingData, enter: Enter
+) -> ModelVersion:
     """Store and serve what was learned, as a training does."""
     enter(f"storing {algorithm}")
     run = lease.acquire(algorithm)
@@ -169,6 +171,7 @@ def publish_fit(algorithm: str, fitted: FittedVectors, keys: Sequence[Any], *, e
         keys,
         finds_similar=fitted.encoder.history_length > 0,
         enter=enter,
+        queries=recall.queries_of(fitted, log),
         beside=ModelVersion.objects.of(algorithm).served().first(),
     )
     return ModelVersion.objects.get(pk=run.version_id)

@@ -194,7 +194,7 @@ _CONTEXT = """
                ) AS has_neighbours
                WHERE version.dimensions IS NULL
            ), ''),
-           version.dimensions, version.unit_norm,
+           version.dimensions, version.unit_norm, version.metrics #>> '{{index}}',
            encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
     FROM history
     LEFT JOIN {pointers} AS active ON active.algorithm = ANY(%(algorithms)s::text[]){or_blended}
@@ -391,12 +391,12 @@ def _blended(slugs: Sequence[str]) -> list[str]:
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:
-    *facts, dimensions, unit_norm, name, content = row
+    *facts, dimensions, unit_norm, index, name, content = row
     version: ActiveVersion
     if dimensions is None:
         version = NeighbourVersion(*facts)
     else:
-        version = VectorVersion(*[*facts, dimensions, unit_norm])
+        version = VectorVersion(*[*facts, dimensions, unit_norm, json.loads(index or "{}")])
     if content is not None:
         encoding.hold(name, content, sha256=str(version.sha256))
     return version

@@ -83,7 +83,9 @@ def _averaged(context: Context, version: ActiveVersion) -> Rung | None:
     mean: Floats = version.units.mean(axis=0)
     # Inner products rank unit vectors as angles do, so a version of these needs only one index.
     by_angle = not version.unit_norm
-    return VectorRung(version, query=mean, by_angle=by_angle, personal=True) if mean.any() else None
+    if not mean.any():
+        return None
+    return VectorRung(version, query=mean, by_angle=by_angle, use="similar", personal=True)
 
 
 def _weighted(context: Context, version: NeighbourVersion, weights: Floats) -> NeighbourRung:

@@ -175,7 +175,10 @@ class Listing:
         else:
             open_to = self.merchandising.below_caps(others, chosen)
             pools = [*self._fallback_pools(open_to, rungs, newest=newest), *self._wished(rungs)]
-            found = retrieve.candidates(others, pools, asked=self._asked) if pools else []
+            # Where the order alone matters, the first rung may be all that it takes: its index gave up early.
+            alone = rungs and rungs[0].personal and not self.wishes and not self.merchandising.ranks
+            enough = self.limit - len(chosen) if alone else None
+            found = retrieve.candidates(others, pools, asked=self._asked, enough=enough) if pools else []
         filling = fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
         return self._wanted(filling) if self._explores and not newest else filling
 

@@ -89,16 +89,34 @@ class Pool:
         return f"{self.rung.source} exactly" if self.exact else self.rung.source
 
 
+# Without `coalesce`, `ANY` would take the SELECT for one of rows.
+_ENOUGH = """coalesce((
+    WITH first AS MATERIALIZED (SELECT {first} AS keys)
+    SELECT CASE WHEN cardinality(keys) < {enough} THEN keys || {others} ELSE keys END FROM first
+))"""
+
+
 class InPools(Func):
-    """Whether a key is in any of some arrays of keys, each made once."""
+    """Whether a key is in any of some arrays of keys, each made once.
+
+    Args:
+        enough: if there are so many in the first array, none of the others is made.
+    """
 
     output_field = BooleanField()
+
+    def __init__(self, key: Any, *pools: Any, enough: int | None = None) -> None:
+        super().__init__(key, *pools)
+        self.enough = enough
 
     def as_sql(  # type: ignore[override]
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         key, *pools = (compiler.compile(part) for part in self.source_expressions)
         arrays = " || ".join(sql for sql, _ in pools)
+        if self.enough is not None and len(pools) > 1:
+            first, others = pools[0][0], " || ".join(sql for sql, _ in pools[1:])
+            arrays = _ENOUGH.format(first=first, others=others, enough=self.enough)
         return f"{key[0]} = ANY({arrays})", (*key[1], *chain.from_iterable(given for _, given in pools))
 
 
@@ -123,7 +141,11 @@ def _row(product: Any, rung: Rung) -> Row:
 
 
 def candidates(
-    products: QuerySet[Any], pools: Sequence[Pool], *, asked: Mapping[str, Any] | None = None
+    products: QuerySet[Any],
+    pools: Sequence[Pool],
+    *,
+    asked: Mapping[str, Any] | None = None,
+    enough: int | None = None,
 ) -> list[Candidate]:
     """The products of some pools, the newest first, each as all their rungs measure it; one statement.
 
@@ -134,9 +156,10 @@ def candidates(
         products: the queryset that gives the instances.
         pools: each a part of `products`.
         asked: further expressions, by name, whose values every candidate shall bring along.
+        enough: of the first pool, so that nobody needs to look at the others.
     """
     asked, able = asked or {}, [pool for pool in pools if not breaker(pool.name).is_resting]
-    found = _together(products, able, asked)
+    found = _together(products, able, asked, enough=enough)
     if found is not None:
         return found
     names = dict.fromkeys(pool.name for pool in able)
@@ -145,12 +168,16 @@ def candidates(
 
 
 def _together(
-    products: QuerySet[Any], pools: Sequence[Pool], asked: Mapping[str, Any]
+    products: QuerySet[Any],
+    pools: Sequence[Pool],
+    asked: Mapping[str, Any],
+    *,
+    enough: int | None = None,
 ) -> list[Candidate] | None:
     """The candidates of some pools in one statement; None where the database does not answer."""
     if not pools:
         return []
-    measured, rungs = _measured(products, pools, asked)
+    measured, rungs = _measured(products, pools, asked, enough=enough)
     found = fetched(" + ".join(dict.fromkeys(pool.name for pool in pools)), measured)
     return None if found is None else [_candidate(product, rungs, asked) for product in found]
 
@@ -164,11 +191,15 @@ def looked_at(products: QuerySet[Any], pools: Sequence[Pool]) -> list[Candidate]
 
 
 def _measured(
-    products: QuerySet[Any], pools: Sequence[Pool], asked: Mapping[str, Any]
+    products: QuerySet[Any],
+    pools: Sequence[Pool],
+    asked: Mapping[str, Any],
+    *,
+    enough: int | None = None,
 ) -> tuple[QuerySet[Any], list[Rung]]:
     """The products of some pools, the newest first, with what all the rungs of these say of them."""
     rungs = list(dict.fromkeys(pool.rung for pool in pools if pool.rung))
-    measured = products.filter(among(pools))
+    measured = products.filter(among(pools, enough=enough))
     measured = measured.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
     for number, rung in enumerate(rungs):
         alias = f"{MEASURE}joined_{number}"
@@ -225,9 +256,9 @@ def _creation_field(model: type[Model]) -> str | None:
     return next((field.name for field in model._meta.fields if getattr(field, "auto_now_add", False)), None)
 
 
-def among(pools: Iterable[Pool]) -> InPools:
-    """Whether a product is in some pools."""
-    return InPools("pk", *(ArraySubquery(_best(pool)) for pool in pools))
+def among(pools: Iterable[Pool], *, enough: int | None = None) -> InPools:
+    """Whether a product is in some pools; where `enough` are in the first, in that one."""
+    return InPools("pk", *(ArraySubquery(_best(pool)) for pool in pools), enough=enough)
 
 
 def _best(pool: Pool) -> QuerySet[Any, dict[str, Any]]:

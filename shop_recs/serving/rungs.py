@@ -34,15 +34,26 @@ Floats = npt.NDArray[np.float32]
 VECTORS, SCORES = "shop_recs_vectors", "shop_recs_scores"
 
 
+WIDTH = 100
+"""Of a search in the index of a version that was published before its index was measured."""
+
+SCANNED_AT_LEAST, SCANNED_SHARE = 2_000, 50
+"""A search that few products pass ends after these, or a fiftieth of the catalogue if that is more."""
+
+
 class SearchOn(Func):
     """Always true; makes a search of the index go on until enough rows have passed the filters.
+
+    It ends where to measure all that pass the filters costs less than to search on; what is missing then is
+    filled up so.
 
     A condition without columns is evaluated before the scan begins, and `set_config(…, true)` lasts until the
     transaction ends: with this statement, unless the shop opened one. So none need be opened for it.
     """
 
     template = (
-        "(SELECT set_config('hnsw.ef_search', '100', true) || "
+        "(SELECT set_config('hnsw.ef_search', '%(width)d', true) || "
+        "set_config('hnsw.max_scan_tuples', '%(most)d', true) || "
         "set_config('hnsw.iterative_scan', 'strict_order', true)) IS NOT NULL"
     )
     output_field = BooleanField()
@@ -137,12 +148,14 @@ class VectorRung(VersionRung):
     Attributes:
         query: `(dimensions,)` float32.
         by_angle: rank by cosine instead of the inner product.
+        use: what the query is for, `"personal"` or `"similar"`.
         indexed: let the index give the order.
     """
 
     version: VectorVersion
     query: Floats
     by_angle: bool
+    use: str = "personal"
     indexed: bool = False
 
     def __post_init__(self) -> None:
@@ -156,7 +169,13 @@ class VectorRung(VersionRung):
         return VECTORS
 
     def known(self, products: _Products) -> _Products:
-        return products.filter(*[SearchOn()] * self.indexed, shop_recs_vectors__version=self.version.id)
+        searched = [self._search()] if self.indexed else []
+        return products.filter(*searched, shop_recs_vectors__version=self.version.id)
+
+    def _search(self) -> SearchOn:
+        measured = self.version.index.get(self.use, {})
+        most = max(SCANNED_AT_LEAST, self.version.item_count // SCANNED_SHARE)
+        return SearchOn(width=measured.get("ef_search", WIDTH), most=most)
 
     def joined(self, products: _Products, alias: str) -> _Products:
         of_version = Q(shop_recs_vectors__version=self.version.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -64,10 +65,17 @@ class _Version(ABC):
 
 @dataclass(frozen=True)
 class VectorVersion(_Version):
-    """A version of vectors; `packed` holds for each the place of its event, then what pgvector sends."""
+    """A version of vectors; `packed` holds for each the place of its event, then what pgvector sends.
+
+    Attributes:
+        dimensions: of its vectors.
+        unit_norm: they have length 1.
+        index: what a search of its index needs, by use, `"personal"` or `"similar"`; see `training.recall`.
+    """
 
     dimensions: int
     unit_norm: bool
+    index: Mapping[str, Mapping[str, Any]]
 
     @property
     def for_everybody(self) -> bool:

@@ -13,7 +13,7 @@ from shop_recs.conf import settings
 from shop_recs.exceptions import NotEnoughInteractions, Superseded
 from shop_recs.models import ModelVersion
 from shop_recs.registry import recommender
-from shop_recs.training import checkpoints, dataset, judged, publish, report
+from shop_recs.training import checkpoints, dataset, judged, publish, recall, report
 from shop_recs.training.evaluation import split_by_time
 from shop_recs.training.gate import DESCRIBED, Gate, described
 from shop_recs.training.heartbeat import Heartbeat
@@ -110,6 +110,7 @@ class _Run:
             read.product_keys,
             finds_similar=self.algorithm.finds_similar,
             enter=self._enter,
+            queries=recall.queries_of(fitted, read.data),
             refusal=self.gate.refusal,
             beside=self.gate.active,
         )

@@ -6,7 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.db import OperationalError, connection, transaction
+from pgvector import Vector
 from psycopg import sql
 
 from shop_recs.models import ItemNeighbour, ItemVector
@@ -110,6 +113,33 @@ def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None
             dimensions=sql.Literal(dimensions),
             operator=sql.Identifier(operator),
         )
+
+
+def nearest(
+    version_id: int, query: npt.NDArray[np.float32], *, operator: str, width: int, limit: int
+) -> list[float]:
+    """The distances of the rows that a search of this width in the version's index finds.
+
+    Args:
+        version_id: whose index.
+        query: `(d,)`.
+        operator: of the index, `"<#>"` or `"<=>"`.
+        width: `hnsw.ef_search`.
+        limit: rows to find.
+    """
+    statement = sql.SQL(
+        "SELECT vector::vector({d}) {operator} {query}::vector FROM {table} ORDER BY 1 LIMIT {limit}"
+    ).format(
+        d=sql.Literal(len(query)),
+        operator=sql.SQL(operator),
+        query=sql.Literal(Vector(query).to_text()),
+        table=_identifier(ItemVector, version_id),
+        limit=sql.Literal(limit),
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('hnsw.ef_search', %s, true)", [str(width)])
+        cursor.execute(statement)
+        return [distance for (distance,) in cursor.fetchall()]
 
 
 def attach(parent: Parent, version_id: int) -> None:

@@ -12,12 +12,12 @@ import numpy as np
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from shop_recs.algorithms.base import Fitted, FittedVectors
+from shop_recs.algorithms.base import Fitted, FittedVectors, Floats
 from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish, Refused
 from shop_recs.models import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.registry import require_known
-from shop_recs.training import checkpoints, partitions
+from shop_recs.training import checkpoints, partitions, recall
 from shop_recs.training.contents import contents_of
 from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
 
@@ -39,6 +39,7 @@ def store_and_publish(
     *,
     finds_similar: bool,
     enter: Callable[[str], None],
+    queries: Floats | None = None,
     refusal: str = "",
     beside: ModelVersion | None = None,
 ) -> None:
@@ -53,6 +54,7 @@ def store_and_publish(
         product_keys: the key of each item index.
         finds_similar: whether products like one another can be told by it.
         enter: told the phase that begins after storing: indexing, publishing.
+        queries: `(q, d)` of shoppers, by which the index is measured; see `recall.queries_of`.
         refusal: why the gate refuses the version; it is stored, but what was served before is served on.
         beside: what the gate compared it with; where another is served by now, it is refused, too.
 
@@ -67,11 +69,15 @@ def store_and_publish(
     with transaction.atomic(durable=True):
         partitions.load(contents.parent, lease.version_id, contents.rows)
         enter("indexing")
+        index = {}
         if isinstance(fitted, FittedVectors):
-            _index(lease.version_id, fitted, finds_similar=finds_similar)
+            index = _indexed(lease.version_id, fitted, finds_similar=finds_similar, queries=queries)
     enter("publishing")
     with transaction.atomic(durable=True):
         lease.write()
+        if index:
+            metrics = ModelVersion.objects.get(pk=lease.version_id).metrics
+            lease.write(metrics={**metrics, "index": index})
         partitions.attach(contents.parent, lease.version_id)
         _store_encoder(lease.version_id, fitted)
     partitions.wait_for_readers(contents.parent)
@@ -193,14 +199,19 @@ def clean_up() -> CleanedUp:
     return CleanedUp(dead_runs, orphans)
 
 
-def _index(version_id: int, fitted: FittedVectors, *, finds_similar: bool) -> None:
-    """Index many vectors for the ways they are ranked; a list that is the same for everybody is scanned."""
+def _indexed(
+    version_id: int, fitted: FittedVectors, *, finds_similar: bool, queries: Floats | None
+) -> dict[str, Any]:
+    """Index many vectors for the ways they are ranked, and say how well; few are scanned."""
     if np.count_nonzero(fitted.known) < settings.EXACT_BELOW:
-        return
+        return {}
     by_angle = finds_similar and not fitted.unit_norm
     by_inner_product = fitted.encoder.history_length > 0 or (finds_similar and fitted.unit_norm)
     operators = ["vector_ip_ops"] * by_inner_product + ["vector_cosine_ops"] * by_angle
     partitions.index(version_id, dimensions=fitted.item_vectors.shape[1], operators=operators)
+    if fitted.item_vectors.shape[1] == 1:
+        return {}
+    return recall.measured(version_id, fitted, personal=queries, similar=finds_similar)
 
 
 def _store_encoder(version_id: int, fitted: Fitted) -> None:

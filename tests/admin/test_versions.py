@@ -330,3 +330,11 @@ def test_a_forged_post_is_refused(admin_user, active, name):
 
 def test_retraining_by_a_link_is_refused(admin_client):
     assert admin_client.get(action("retrain")).status_code == 405
+
+
+def test_a_version_page_says_what_its_index_finds(admin_client, make_version):
+    index = {"similar": {"ef_search": 100, "recall@20": 0.9965}}
+    version = make_version(metrics={"index": index})
+    assert "similar items: 99.7 % of the first 20, ef_search 100" in page(
+        admin_client, reverse("admin:shop_recs_modelversion_change", args=[version.pk])
+    )

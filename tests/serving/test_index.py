@@ -127,3 +127,21 @@ def test_a_catalogue_below_the_threshold_is_scanned_exactly(catalogue, shopper, 
     with CaptureQueriesContext(connection) as captured:
         recommended_for_you(shopper)
     assert not [query for query in captured if "hnsw" in query["sql"]]
+
+
+def test_a_filter_that_few_products_pass_is_filled_up_as_an_exact_scan_would(catalogue, shopper, settings):
+    few = get_product_model().objects.filter(name__regex="^Thing [0-9]*(13|77)5$")
+    with CaptureQueriesContext(connection) as captured:
+        recs = recommended_for_you(shopper, limit=20, products=few)
+    assert [product.recommendation.source for product in recs] == ["als"] * 20
+    assert len(captured) <= 3
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
+    assert list(recs) == list(recommended_for_you(shopper, limit=20, products=few))
+
+
+def test_the_index_is_searched_as_wide_as_it_was_measured_to_need(catalogue, shopper):
+    metrics = {"index": {"personal": {"ef_search": 250, "recall@20": 0.98}}}
+    ModelVersion.objects.filter(pk=catalogue[1].pk).update(metrics=metrics)
+    with CaptureQueriesContext(connection) as captured:
+        recommended_for_you(shopper)
+    assert "set_config('hnsw.ef_search', '250', true)" in ranking_of(captured)

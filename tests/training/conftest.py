@@ -106,6 +106,7 @@ def store(
     finds_similar: bool = True,
     refusal: str = "",
     beside: ModelVersion | None = None,
+    queries: Any = None,
     **fitted: Any,
 ) -> ModelVersion:
     """Publish a version whose vectors say which it is: their last number is the version's id.
@@ -129,6 +130,7 @@ def store(
         finds_similar=finds_similar,
         refusal=refusal,
         beside=beside,
+        queries=queries,
     )
 
 
@@ -164,6 +166,7 @@ def _published(
     finds_similar: bool = True,
     refusal: str = "",
     beside: ModelVersion | None = None,
+    queries: Any = None,
 ) -> ModelVersion:
     publish.store_and_publish(
         held,
@@ -171,6 +174,7 @@ def _published(
         [product.pk for product in products],
         finds_similar=finds_similar,
         enter=lambda phase: None,
+        queries=queries,
         refusal=refusal,
         beside=beside or _served(held),
     )

@@ -179,3 +179,9 @@ def test_comparing_prints_figures_as_json(log, plugins):
     best, other = results["differences"]["discovery"].pop("to"), results["differences"]["discovery"]
     assert {best, *other} == {"counting", "popular"}
     assert all(lacking["low"] <= lacking["mean"] <= lacking["high"] for lacking in other.values())
+
+
+def test_the_status_says_what_an_index_finds(committed):
+    metrics = {"index": {"personal": {"ef_search": 160, "recall@20": 0.9871}}}
+    ModelVersion.objects.create(algorithm="als", status=ModelVersion.Status.READY, metrics=metrics)
+    assert typed("recs_status").rstrip().endswith("index personal 0.987")

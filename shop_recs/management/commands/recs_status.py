@@ -45,7 +45,11 @@ def _facts(version: ModelVersion) -> str:
     if reason := version.error or (version.refusal if version.is_refused else ""):
         return reason.splitlines()[0]
     ndcg = version.metrics.get("model", {}).get("all", {}).get("ndcg@10")
-    return "" if ndcg is None else f"NDCG@10 {ndcg:.4f}"
+    facts = [] if ndcg is None else [f"NDCG@10 {ndcg:.4f}"]
+    facts += [
+        f"index {use} {found['recall@20']:.3f}" for use, found in version.metrics.get("index", {}).items()
+    ]
+    return "  ".join(facts)
 
 
 def _served(counts: Mapping[Count, int]) -> Iterator[str]:
