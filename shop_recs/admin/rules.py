@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -115,14 +116,20 @@ class MerchandisingRuleAdmin(PreviewAdmin):
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Products are searched for by name where the shop's own admin can do so."""
-        products = self.admin_site._registry.get(get_product_model())
-        return ("products", "sources") if products and products.search_fields else ()
+        return ("products", "sources") if self._searched else ()
 
     @property
     def raw_id_fields(self) -> tuple[str, ...]:  # type: ignore[override]
         """A list of all products would be too long to choose from."""
-        products = self.admin_site._registry.get(get_product_model())
-        return () if products and products.search_fields else ("products", "sources")
+        return () if self._searched else ("products", "sources")
+
+    @property
+    def _searched(self) -> bool:
+        try:
+            products = self.admin_site._registry.get(get_product_model())
+        except ImproperlyConfigured:
+            return False  # E001 says so, and wants to be heard
+        return bool(products and products.search_fields)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[MerchandisingRule]:
         return super().get_queryset(request).prefetch_related("sources")

@@ -130,9 +130,7 @@ class Page:
 
     instead: int | None = None
 
-    def __init__(
-        self, request: HttpRequest | None, asks: Sequence[Ask], *, using: str | None = None
-    ) -> None:
+    def __init__(self, request: HttpRequest | None, asks: Sequence[Ask], *, using: str | None = None) -> None:
         self.request = request
         self.asks = asks
         self.shown: list[Any] = []
