@@ -103,7 +103,8 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
     if not listing.placement.enabled:
         yield Obstacle("disabled"), few.none()
     given = listing.ask.products
-    yield Obstacle("unavailable" if given is None else "not_offered"), rules.candidates(given)
+    offered = rules.candidates(given).using(listing.page.using)
+    yield Obstacle("unavailable" if given is None else "not_offered"), offered
     if listing.placement.filter:
         yield Obstacle("filter"), filtered(few, listing.placement)
     if listing.ask.category is not None:

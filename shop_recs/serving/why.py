@@ -313,7 +313,7 @@ class _Inquiry:
 def _everything(listing: Listing) -> QuerySet[Any]:
     """All products, those that may not be shown included; of a list that puts products in order, these."""
     if listing.ask.products is not None:
-        return rules.candidates(listing.ask.products)
+        return rules.candidates(listing.ask.products).using(listing.page.using)
     return get_product_model()._base_manager.using(listing.page.using).all()
 
 
