@@ -63,6 +63,9 @@ class Defaults:
     EVENTS_BYTES: int = 65_536
     """Bytes that one `POST events/` may carry; browsers send no more from a page that is being left."""
 
+    IMPRESSION_DAYS: int = 90
+    """Days for which it is kept what visitors were shown; at 0 nothing of it is recorded."""
+
     THROTTLE_RATES: dict[str, str | None] = {
         "recommendations": "600/min",
         "events": "300/min",

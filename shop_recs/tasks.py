@@ -12,6 +12,7 @@ from shop_recs.exceptions import AlreadyRunning, NotEnoughInteractions, Refused
 from shop_recs.registry import names_to_train
 from shop_recs.rollups.orders import roll_up_orders
 from shop_recs.rollups.scores import roll_up_intervals, roll_up_scores
+from shop_recs.tracking.impressions import forget_old
 from shop_recs.training import lease, publish, runner
 
 
@@ -52,8 +53,9 @@ def roll_up_bought_together() -> None:
 
 @shared_task
 def clean_up() -> None:
-    """End dead runs and drop what they left."""
+    """End dead runs and drop what they left, and impressions that are old."""
     publish.clean_up()
+    forget_old()
 
 
 def _request_of(task_id: str | None) -> uuid.UUID | None:

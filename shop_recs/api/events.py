@@ -41,8 +41,18 @@ class ProductKeyField(serializers.CharField):
             raise ValidationError("unknown product") from None
 
 
-class EventSerializer(serializers.Serializer[Any]):
-    """One event; keys that are not listed are refused."""
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses keys that are not listed."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise ValidationError({"unknown key": f"{unknown[0]!a:.40}; known are {', '.join(self.fields)}"})
+        return super().to_internal_value(data)
+
+
+class EventSerializer(StrictSerializer):
+    """One event."""
 
     id = serializers.UUIDField(help_text="Made by the client; the same id is stored once per visitor.")
     kind = serializers.ChoiceField(
@@ -59,16 +69,13 @@ class EventSerializer(serializers.Serializer[Any]):
     recommendation_id = serializers.UUIDField(required=False, help_text="The list that led to it.")
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
-        if unknown:
-            raise ValidationError({"unknown key": f"{unknown[0]!a:.40}; known are {', '.join(self.fields)}"})
         if isinstance(data, dict) and data.get("kind") == KIND_NAMES[Kind.PURCHASE]:
             raise ValidationError("purchases are recorded by the shop's server")
         return super().to_internal_value(data)
 
 
 class VerdictsSerializer(serializers.Serializer[Any]):
-    """The answer: one verdict per event, in their order."""
+    """The answer: one verdict for each that was sent, in their order."""
 
     verdicts = serializers.ListField(
         child=serializers.CharField(), help_text="`accepted`, `duplicate` or `invalid: reason`."
@@ -100,14 +107,23 @@ class _Origin(CsrfViewMiddleware):
         return self._origin_verified(request)
 
 
-class EventsView(APIView):
-    """Store events of the visitor's browser; purchases are recorded by the shop's server alone."""
+class FromBrowserView(APIView):
+    """What takes reports of the visitor's own browser; its answers are for nobody else."""
 
     authentication_classes = [SessionOfThisSite]
     permission_classes = [FromThisSite]
     throttle_classes = [EventsThrottle]
     parser_classes = [BoundedJSONParser, PlainTextJSONParser]
     versioning_class = None
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+class EventsView(FromBrowserView):
+    """Store events of the visitor's browser; purchases are recorded by the shop's server alone."""
 
     @extend_schema(request=EventSerializer(many=True), responses={202: VerdictsSerializer, 204: None})
     def post(self, request: Request) -> Response:
@@ -118,11 +134,6 @@ class EventsView(APIView):
         serializer = EventSerializer()
         verdicts = ingest(bare(request), [_validated(serializer, event) for event in events])
         return Response({"verdicts": verdicts}, status=status.HTTP_202_ACCEPTED)
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        patch_cache_control(response, private=True, no_store=True)
-        return response
 
 
 def _is_from_this_site(request: HttpRequest) -> bool:
@@ -137,25 +148,35 @@ def _events_in(data: Any) -> list[Any]:
     events = data["events"] if isinstance(data, dict) and set(data) == {"events"} else data
     if not isinstance(events, list):
         raise ParseError('Send a list of events, or {"events": [...]}.')
-    if len(events) > settings.EVENTS_PER_REQUEST:
-        raise TooLarge(f"{len(events)} events; send at most {settings.EVENTS_PER_REQUEST} at once.")
-    return events
+    return no_more_than_allowed(events)
+
+
+def no_more_than_allowed(sent: list[Any]) -> list[Any]:
+    """What was sent, unless it is more than one request may carry.
+
+    Raises:
+        TooLarge: it is.
+    """
+    if len(sent) > settings.EVENTS_PER_REQUEST:
+        raise TooLarge(f"{len(sent)} events; send at most {settings.EVENTS_PER_REQUEST} at once.")
+    return sent
 
 
 def _validated(serializer: EventSerializer, event: Any) -> ClientEvent | Invalid:
     try:
         values = serializer.run_validation(event)
     except ValidationError as error:
-        return Invalid(_first_reason(error.detail))
+        return Invalid(first_reason(error.detail))
     return ClientEvent(**values | {"kind": Kind.named(values["kind"])})
 
 
-def _first_reason(detail: Any) -> str:
+def first_reason(detail: Any) -> str:
+    """The first of the errors that a serializer found, in one line."""
     if isinstance(detail, dict):
         name, inner = next(iter(detail.items()))
-        reason = _first_reason(inner)
+        reason = first_reason(inner)
         return reason if name == "non_field_errors" else f"{name}: {reason}"
-    return _first_reason(detail[0]) if isinstance(detail, list) else str(detail)
+    return first_reason(detail[0]) if isinstance(detail, list) else str(detail)
 
 
 urlpatterns = [path("events/", EventsView.as_view(), name="events")]

@@ -1,11 +1,11 @@
-"""Events that browsers send: checked, scoped to their visitor, appended together, one verdict each."""
+"""What browsers send: checked, scoped to their visitor, stored together, one verdict each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 from django.db import router
@@ -22,6 +22,13 @@ LATEST = timedelta(seconds=60)
 """How far a browser's clock may be off before the time of arrival counts instead."""
 
 
+class Sent(Protocol):
+    """Something that a client sends; the id is the client's own."""
+
+    @property
+    def id(self) -> UUID: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ClientEvent:
     """An event as a browser reports it, its fields valid one by one; the time is aware."""
@@ -36,7 +43,7 @@ class ClientEvent:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """An event that cannot be stored, and why."""
+    """Something that cannot be stored, and why."""
 
     reason: str
 
@@ -48,27 +55,30 @@ def ingest(request: HttpRequest, events: Sequence[ClientEvent | Invalid]) -> lis
         One verdict per event, in their order: `accepted`, `duplicate` or `invalid: reason`. An id counts
         within its visitor only, so that nobody can suppress the events of others.
     """
-    checked = _checked(events)
+    known = known_products(event.product for event in events if isinstance(event, ClientEvent))
+    unknown = Invalid("product: unknown product")
+    checked = [event if isinstance(event, Invalid) or event.product in known else unknown for event in events]
     valid = [event for event in checked if isinstance(event, ClientEvent)]
     fresh: set[UUID] = set()
     if valid:
         visitor_id, stored = append_for(request, lambda visitor_id: _scoped(valid, visitor_id))
         fresh = {event.id for event in valid if uuid5(visitor_id, event.id.hex) in stored}
-    return list(_verdicts(checked, fresh))
+    return verdicts(checked, fresh)
 
 
-def _checked(events: Sequence[ClientEvent | Invalid]) -> list[ClientEvent | Invalid]:
-    known = _known_products({event.product for event in events if isinstance(event, ClientEvent)})
-    unknown = Invalid("product: unknown product")
-    return [event if isinstance(event, Invalid) or event.product in known else unknown for event in events]
-
-
-def _known_products(keys: set[Any]) -> set[Any]:
-    if not keys:
-        return set()
+def known_products(keys: Iterable[Any]) -> set[Any]:
+    """Those of the keys that are of a product; no statement without any."""
+    asked = set(keys)
+    if not asked:
+        return asked
     # Where the events are written, since a replica may not have the newest products yet.
     products = get_product_model()._base_manager.using(router.db_for_write(Interaction))
-    return set(products.filter(pk__in=keys).values_list("pk", flat=True))
+    return set(products.filter(pk__in=asked).values_list("pk", flat=True))
+
+
+def verdicts(sent: Iterable[Sent | Invalid], fresh: set[UUID]) -> list[str]:
+    """One verdict each: what is among the fresh ids, by which the client knows them, was stored now."""
+    return list(_verdicts(sent, fresh))
 
 
 def _scoped(events: Iterable[ClientEvent], visitor_id: UUID) -> list[Event]:
@@ -91,12 +101,12 @@ def _plausible(occurred_at: datetime | None) -> datetime:
     return moment(occurred_at)
 
 
-def _verdicts(events: Iterable[ClientEvent | Invalid], fresh: set[UUID]) -> Iterable[str]:
-    for event in events:
-        if isinstance(event, Invalid):
-            yield f"invalid: {event.reason}"
-        elif event.id in fresh:
-            fresh.remove(event.id)  # what the batch itself repeats is a duplicate
+def _verdicts(sent: Iterable[Sent | Invalid], fresh: set[UUID]) -> Iterator[str]:
+    for one in sent:
+        if isinstance(one, Invalid):
+            yield f"invalid: {one.reason}"
+        elif one.id in fresh:
+            fresh.remove(one.id)  # what the batch itself repeats is a duplicate
             yield "accepted"
         else:
             yield "duplicate"
