@@ -29,6 +29,7 @@ class ReceivedFilter(admin.SimpleListFilter):
 
     title = _("received")
     parameter_name = "received"
+    column = "received_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("7", _("Past 7 days")), ("30", _("Past 30 days")), ("all", _("Any time"))]
@@ -42,34 +43,23 @@ class ReceivedFilter(admin.SimpleListFilter):
         if self.value() == "all" or (self.value() is None and request.GET.get(SEARCH_VAR)):
             return queryset
         window = WINDOWS.get(str(self.value()), ONE_DAY)
-        return queryset.filter(received_at__gte=timezone.now() - window)
+        return queryset.filter(**{f"{self.column}__gte": timezone.now() - window})
 
 
-@admin.register(Interaction)
-class InteractionAdmin(ReadOnlyAdmin):
-    """The log, newest first."""
+class OfVisitorAdmin(ReadOnlyAdmin):
+    """Rows of visitors, found by the key of the visitor or of the product."""
 
-    # The product itself is never joined: rows of deleted products would vanish from the page.
-    list_display = [
-        "kind", "product_key", "visitor_link", "quantity", "unit_price", "order_reference", "occurred_at",
-    ]  # fmt: skip
-    list_filter = ["kind", ReceivedFilter]
-    ordering = ["-received_at"]
     paginator = BoundedPaginator
     search_fields = ["id"]
     search_help_text = _("Key of a visitor or of a product")
-    fields = [
-        "id", "kind", "product_key", "visitor_link", "quantity", "unit_price", "order_reference",
-        "recommendation_id", "occurred_at", "received_at",
-    ]  # fmt: skip
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Interactions of the visitor whose key was typed, else of the product."""
+        """Rows of the visitor whose key was typed, else of the product."""
         if not search_term:
             return queryset, False
-        visitor = _visitors_with_key(search_term).first()
+        visitor = visitors_with_key(search_term).first()
         if visitor is not None:
             return queryset.filter(visitor=visitor), False
         try:
@@ -78,15 +68,31 @@ class InteractionAdmin(ReadOnlyAdmin):
             return queryset.none(), False
 
     @admin.display(description=_("product"))
-    def product_key(self, interaction: Interaction) -> str:
-        return str(interaction.product_id)
+    def product_key(self, row: Any) -> str:
+        return str(row.product_id)
 
     @admin.display(description=_("visitor"))
-    def visitor_link(self, interaction: Interaction) -> str:
+    def visitor_link(self, row: Any) -> str:
         address = reverse(
-            "admin:shop_recs_visitor_change", args=[interaction.visitor_id], current_app=self.admin_site.name
+            "admin:shop_recs_visitor_change", args=[row.visitor_id], current_app=self.admin_site.name
         )
-        return format_html('<a href="{}">{}</a>', address, interaction.visitor_id)
+        return format_html('<a href="{}">{}</a>', address, row.visitor_id)
+
+
+@admin.register(Interaction)
+class InteractionAdmin(OfVisitorAdmin):
+    """The log, newest first."""
+
+    # The product itself is never joined: rows of deleted products would vanish from the page.
+    list_display = [
+        "kind", "product_key", "visitor_link", "quantity", "unit_price", "order_reference", "occurred_at",
+    ]  # fmt: skip
+    list_filter = ["kind", ReceivedFilter]
+    ordering = ["-received_at"]
+    fields = [
+        "id", "kind", "product_key", "visitor_link", "quantity", "unit_price", "order_reference",
+        "recommendation_id", "occurred_at", "received_at",
+    ]  # fmt: skip
 
 
 @admin.register(Visitor)
@@ -99,7 +105,7 @@ class VisitorAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     search_fields = ["id"]
     search_help_text = _("Key of a visitor or of a user")
-    fields = ["id", "user", "created_at", "interactions_link"]
+    fields = ["id", "user", "created_at", "interactions_link", "impressions_link", "feedback_link"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -107,7 +113,7 @@ class VisitorAdmin(ReadOnlyAdmin):
         """The visitor whose key was typed, else those of the user."""
         if not search_term:
             return queryset, False
-        if _visitors_with_key(search_term).exists():
+        if visitors_with_key(search_term).exists():
             return queryset.filter(pk=search_term), False
         try:
             return queryset.filter(user_id=search_term), False
@@ -116,11 +122,24 @@ class VisitorAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("interactions"))
     def interactions_link(self, visitor: Visitor) -> str:
-        address = reverse("admin:shop_recs_interaction_changelist", current_app=self.admin_site.name)
+        return self._link("interaction", visitor)
+
+    @admin.display(description=_("impressions"))
+    def impressions_link(self, visitor: Visitor) -> str:
+        return self._link("impression", visitor)
+
+    @admin.display(description=_("feedback"))
+    def feedback_link(self, visitor: Visitor) -> str:
+        return self._link("feedback", visitor)
+
+    def _link(self, model: str, visitor: Visitor) -> str:
+        """A link to the visitor's rows of a model."""
+        address = reverse(f"admin:shop_recs_{model}_changelist", current_app=self.admin_site.name)
         return format_html('<a href="{}?{}={}">{}</a>', address, SEARCH_VAR, visitor.pk, _("Show them"))
 
 
-def _visitors_with_key(text: str) -> QuerySet[Visitor]:
+def visitors_with_key(text: str) -> QuerySet[Visitor]:
+    """The visitor with this key, if it is one."""
     try:
         return Visitor.objects.filter(pk=uuid.UUID(text))
     except ValueError:
