@@ -19,10 +19,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from shop_recs.conf import get_product_model, settings
+from shop_recs.models import FeedbackKind
 from shop_recs.serving import Recommendation, Recommendations
 from shop_recs.serving.cards import Card, card
 from shop_recs.serving.kinds import USUAL
 from shop_recs.serving.rules import key_of, listed
+from shop_recs.tracking.beacon import track_list
 from shop_recs.tracking.failures import quietly
 
 HEADINGS = {"recommended_for_you": _("Recommended for you"), "similar_items": _("Similar items")}
@@ -49,6 +51,7 @@ def drawn(
     kind: str = "",
     heading: Any = None,
     template: str | None = None,
+    feedback: str = "",
 ) -> str:
     """The list by the shop's templates, else ours; nothing at all where it is empty.
 
@@ -57,6 +60,10 @@ def drawn(
         kind: the name of the templates; by default the placement's.
         heading: above it, instead of its own.
         template: of the widget.
+        feedback: what a button on each item says: `"hide"` or `"not_interested"`.
+
+    Raises:
+        ValueError: there is no such feedback.
     """
     if not recommendations:
         return ""
@@ -70,9 +77,10 @@ def drawn(
         "item_templates": [f"shop_recs/{kind}_item.html", "shop_recs/item.html"],
         # "Similar to X" on every card of a list below X says nothing.
         "with_reasons": kind != "similar_items" or _seeds_named(recommendations) > 1,
+        "feedback": _known_feedback(feedback),
         "request": context.get("request"),
     }
-    return engine.select_template(named).render(context.new(values))
+    return engine.select_template(named).render(context.new(values)) + track_list(recommendations)
 
 
 def room(
@@ -90,7 +98,7 @@ def room(
     """Where the list of a placement will stand once the browser has fetched it; the same for every visitor.
 
     Raises:
-        ValueError: there is no such way of delivery.
+        ValueError: there is no such way of delivery, or no such feedback.
     """
     if delivery not in DELIVERIES:
         raise ValueError(f"delivery is {delivery!r}; write {', '.join(map(repr, DELIVERIES))}")
@@ -108,8 +116,16 @@ def room(
         "page": f"{reverse('shop_recs:list', args=[slug])}?{query}",
         "heading": looks.get("heading") or _expected_heading(slug),
         "placement": slug,
+        "feedback": _known_feedback(looks.get("feedback")),
+        "tracked": settings.IMPRESSION_DAYS > 0,
     }
     return engine.get_template(f"shop_recs/{delivery}.html").render(context.new(values))
+
+
+def _known_feedback(kind: str | None) -> str:
+    if kind and kind not in FeedbackKind.values:
+        raise ValueError(f"feedback is {kind!r}; write {' or '.join(map(repr, FeedbackKind.values))}")
+    return kind or ""
 
 
 def sealed(looks: Mapping[str, Any]) -> str:

@@ -15,13 +15,14 @@ from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.neutral import page_of
 from shop_recs.serving.placements import Ask
 from shop_recs.serving.rules import listed
-from shop_recs.tracking.beacon import track_view
+from shop_recs.tracking.beacon import track_list, track_view
 from shop_recs.widgets import drawn, harmless, room
 
 register = Library()
 register.simple_tag(track_view, takes_context=True)
+register.simple_tag(track_list)
 
-LOOKS = ("heading", "template", "delivery")
+LOOKS = ("heading", "template", "feedback", "delivery")
 POSITION = {"recommendations": '"slug"'}
 """What a tag wants first, where that is no product."""
 SHOWN = "_shop_recs_shown"
