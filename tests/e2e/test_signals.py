@@ -27,7 +27,8 @@ def page(browser: Browser, live_server, settings, make_product):
     settings.ROOT_URLCONF = "tests.e2e.signals_urls"
     entry = {"KIND": "recommended_for_you"}
     placements = {"home": entry, "trending": {"KIND": "trending"}}
-    settings.SHOP_RECS = settings.SHOP_RECS | {"PLACEMENTS": placements}
+    own = {"PLACEMENTS": placements, "IS_BOT": "tests.e2e.signals_urls.is_bot"}
+    settings.SHOP_RECS = settings.SHOP_RECS | own
     for number in range(2 * CARDS):
         make_product(f"Red chair {number}")
     context = browser.new_context(
