@@ -211,6 +211,17 @@ def test_a_rate_that_could_not_be_read_is_named(shop, rate):
     assert rate in problems()["E009"]
 
 
+@pytest.mark.parametrize("limit", [0, -250])
+def test_a_limit_that_leaves_no_time_is_refused(shop, limit):
+    shop(STATEMENT_TIMEOUT_MS=limit)
+    assert "None for no limit" in problems()["E017"]
+
+
+def test_no_limit_of_statements_is_fine(shop):
+    shop(STATEMENT_TIMEOUT_MS=None)
+    assert problems() == {}
+
+
 class ToAnother:
     """Routes everything to another database."""
 

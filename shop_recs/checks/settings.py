@@ -212,6 +212,21 @@ def check_throttle_rates(app_configs: AppConfigs, **kwargs: Any) -> Messages:
     ]
 
 
+@register()
+def check_statement_timeout(app_configs: AppConfigs, **kwargs: Any) -> Messages:
+    """E017: PostgreSQL takes the limit of statements."""
+    limit = settings.STATEMENT_TIMEOUT_MS
+    if not isinstance(limit, int) or limit > 0:
+        return []
+    return [
+        Error(
+            f'SHOP_RECS["STATEMENT_TIMEOUT_MS"] is {limit}; a statement needs some time.',
+            hint="Write milliseconds, 250 say, or None for no limit.",
+            id="shop_recs.E017",
+        )
+    ]
+
+
 def _placement_problems(slug: str, entry: dict[str, Any]) -> Iterator[str]:
     unknown = [key for key in entry if key not in PLACEMENT_KEYS]
     if unknown:
