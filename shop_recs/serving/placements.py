@@ -220,7 +220,8 @@ class Page:
     def _common(self, ask: Ask, expected: About) -> Context:
         """What the first context of the page said of its placements and rules."""
         if self._first is None:
-            of_shopper = self.request is not None and expected is About.SHOPPER
+            is_somebodys = self.request is not None or self.shopper != NOBODY
+            of_shopper = is_somebodys and expected is About.SHOPPER
             self._first = self.of_shopper if of_shopper else self.of_seeds(ask.keys)
         return self._first
 

@@ -326,6 +326,9 @@ def test_only_few_statements_more_are_made(
     # The list takes two or three; all candidates one; available, filter, rule, cart and bought one each.
     with django_assert_max_num_queries(9):
         why_of("home", request_of(visitor), limit=3)
+    ask = Ask("home", limit=3)
+    with django_assert_max_num_queries(9):
+        explained(page_of(Shopper(visitor.pk, None), [ask]), ask)
 
 
 def test_lists_that_put_the_callers_products_in_order_are_about_these_alone(
