@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from shop_recs.models import ItemScore
+from shop_recs.models import Impression, ItemScore, Visitor
 from tests.e2e.conftest import USER_AGENT
 from tests.serving.conftest import *  # noqa: F403
 
@@ -166,6 +166,20 @@ def test_the_link_is_no_stop_for_who_gets_the_list(page: Page):
     page.goto("/lazy/?slug=trending")
     expect(page.locator("shop-recs[aria-busy=true]")).to_have_count(1)
     expect(page.get_by_role("link", name="Trending now")).to_have_count(0)
+
+
+@pytest.mark.parametrize("slug", ["trending", "recently-viewed"])
+def test_what_was_seen_of_a_fetched_list_is_reported_by_its_name(page: Page, slug: str):
+    with page.expect_response("**/impressions/") as response:
+        page.goto(f"/lazy/?slug={slug}")
+    assert response.value.status == 202
+    seen = Impression.objects.get()
+    assert (seen.placement, seen.visitor) == (slug, Visitor.objects.get())
+    section = page.locator(f"#{slug} [data-recommendation]")
+    assert str(seen.recommendation_id) == section.get_attribute("data-recommendation")
+    assert {str(key) for key in seen.products} == {
+        item.get_attribute("data-product") for item in section.locator("[data-product]").all()
+    }
 
 
 @pytest.mark.parametrize("major", [2, 4])
