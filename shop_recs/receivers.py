@@ -42,7 +42,7 @@ def count_list(recommendations: Recommendations, **kwargs: Any) -> None:
 @receiver(unanswered, dispatch_uid="shop_recs.count_unanswered")
 def count_unanswered(name: str, reason: str, **kwargs: Any) -> None:
     """What gave no answer is counted."""
-    tally.note([tally.Count("unanswered", name, reason)])
+    tally.note({tally.Count("unanswered", name, reason): 1})
 
 
 @receiver(request_finished, dispatch_uid="shop_recs.hand_on_counts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from time import monotonic
@@ -46,14 +46,15 @@ _counts: Counter[Count] = Counter()
 _handed_on = monotonic()
 
 
-def of_list(recommendations: Recommendations) -> list[Count]:
+def of_list(recommendations: Recommendations) -> dict[Count, int]:
     """What a list adds: itself by its rung, and its items by their source."""
     placement = recommendations.placement
-    items = (Count("items", placement, product.recommendation.source) for product in recommendations)
-    return [Count("lists", placement, recommendations.rung), *items]
+    sources = Counter(product.recommendation.source for product in recommendations)
+    items = {Count("items", placement, source): number for source, number in sources.items()}
+    return {Count("lists", placement, recommendations.rung): 1, **items}
 
 
-def note(counts: Iterable[Count]) -> None:
+def note(counts: Mapping[Count, int]) -> None:
     """Count in this process."""
     with _lock:
         _counts.update(counts)

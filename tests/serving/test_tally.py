@@ -32,7 +32,7 @@ django.setup()
 from shop_recs.serving import tally
 with override_settings(CACHES={caches!r}):
     for number in range(100):
-        tally.note([tally.Count("lists", "home", "als"), tally.Count("lists", "home", {rung!r})])
+        tally.note({{tally.Count("lists", "home", "als"): 1, tally.Count("lists", "home", {rung!r}): 1}})
         tally.hand_on()
 """
 
@@ -152,8 +152,8 @@ class TestCache:
         assert tally.of_today()[Count("lists", "recommended-for-you", "popular")] == 2
 
     def test_the_status_shows_shares(self, shop):
-        tally.note([Count("lists", "home", "als")] * 1500 + [Count("lists", "home", "popular")] * 500)
-        tally.note([Count("items", "home", "als")] * 3 + [Count("unanswered", "als", "timeout")])
+        tally.note({Count("lists", "home", "als"): 1500, Count("lists", "home", "popular"): 500})
+        tally.note({Count("items", "home", "als"): 3, Count("unanswered", "als", "timeout"): 1})
         tally.hand_on()
         assert (
             "home     2,000 lists  als 75.0%, popular 25.0%; items  als 100.0%\n"
