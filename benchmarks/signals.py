@@ -6,6 +6,7 @@ Works in a test database of its own, made and dropped again; all cases are taken
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import time
@@ -32,6 +33,27 @@ from shop_recs.serving import context, ladder, retrieve, rules  # noqa: E402
 from shop_recs.tracking.identity import Shopper  # noqa: E402
 from tests.serving.versions import publish_vectors  # noqa: E402
 
+ROW_EACH = """
+    CREATE TABLE row_each AS
+        SELECT visitor_id, recommendation_id, product_id, placement, 1::smallint AS rank, seen_at
+        FROM shop_recs_impression JOIN shop_recs_feedback USING (visitor_id) LIMIT 0;
+    ALTER TABLE row_each ADD PRIMARY KEY (visitor_id, recommendation_id, product_id);
+    CREATE INDEX ON row_each (visitor_id, seen_at DESC);
+    CREATE INDEX ON row_each USING brin (seen_at);
+    INSERT INTO row_each
+        SELECT impression.visitor_id, recommendation_id, product.id, placement, rank::smallint, seen_at
+        FROM shop_recs_impression AS impression, jsonb_each_text(products) AS item (key, rank)
+        JOIN shop_product AS product ON product.id::text = key
+"""
+INTO_ONE = """
+    INSERT INTO shop_recs_impression (id, visitor_id, recommendation_id, placement, products, seen_at)
+    SELECT gen_random_uuid(), %s, %s, 'recommended-for-you', %s::jsonb, now()
+"""
+INTO_EACH = """
+    INSERT INTO row_each (visitor_id, recommendation_id, product_id, placement, rank, seen_at)
+    SELECT %s, %s, product, 'recommended-for-you', rank, now()
+    FROM unnest(%s, %s::smallint[]) AS seen (product, rank)
+"""
 EVENTS, LISTS, PER_LIST = 200, 200, 10
 HIDDEN = (0, 20, 1_000)
 
@@ -51,6 +73,8 @@ def main() -> None:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
         measure(contexts(visitors, unseen) | rankings(visitors), rounds=options.rounds)
+        measure(writes(keys), rounds=3 * options.rounds)
+        print_sizes()
     finally:
         runner.teardown_databases(databases)
 
@@ -120,6 +144,35 @@ def rankings(visitors: dict[int, Shopper]) -> dict[str, Callable[[], object]]:
     return {"ranking": ranked(context.NOBODY)} | {
         f"  ranking, {hidden} hidden": ranked(whom) for hidden, whom in visitors.items()
     }
+
+
+def writes(keys: list[Any]) -> dict[str, Callable[[], object]]:
+    """Twelve products seen: as one row, and as a row for each in a table that knows the same."""
+    visitor, ranks = Visitor.objects.create().pk, list(range(1, 13))
+    products = json.dumps(dict(zip(map(str, keys), ranks, strict=False)))
+
+    def insert(statement: str, *values: Any) -> Callable[[], None]:
+        def once() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, [visitor, uuid.uuid4(), *values])
+
+        return once
+
+    with connection.cursor() as cursor:
+        cursor.execute(ROW_EACH)
+    return {
+        "INSERT of 12 products in one row": insert(INTO_ONE, products),
+        "  in a row each": insert(INTO_EACH, keys[:12], ranks),
+    }
+
+
+def print_sizes() -> None:
+    """Bytes per product seen, with the indexes."""
+    with connection.cursor() as cursor:
+        for table, per_row in (("shop_recs_impression", PER_LIST), ("row_each", 1)):
+            cursor.execute(f"SELECT pg_total_relation_size('{table}')::float8, count(*) FROM {table}")
+            size, rows = cursor.fetchone()
+            print(f"{table:36} {size / rows / per_row:.0f} bytes for each product seen")
 
 
 def measure(cases: dict[str, Callable[[], object]], *, rounds: int) -> None:

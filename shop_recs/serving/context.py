@@ -336,7 +336,7 @@ def _read(
         others={version.algorithm: version for version in versions},
         stored={row["slug"]: Placement(**row) for row in placements},
         rules=[_rule(row) for row in rules],
-        shown={_to_key(key): times for key, times in json.loads(rows[0][6] or "{}").items()},
+        shown=_by_key(rows[0][6] or "{}"),
     )
 
 
@@ -371,13 +371,14 @@ def _of_page(connection: BaseDatabaseWrapper) -> str:
 
 
 def _rule(row: dict[str, Any]) -> StoredRule:
-    keys = [[_to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
+    to_key = get_product_model()._meta.pk.to_python
+    keys = [[to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
     return StoredRule(MerchandisingRule(**row), *keys)
 
 
-def _to_key(text: Any) -> Any:
-    """The key of a product as JSON has it."""
-    return get_product_model()._meta.pk.to_python(text)
+def _by_key(counts: str) -> dict[Any, int]:
+    to_key = get_product_model()._meta.pk.to_python
+    return {to_key(key): count for key, count in json.loads(counts).items()}
 
 
 def _blended(slugs: Sequence[str]) -> list[str]:

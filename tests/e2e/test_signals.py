@@ -12,9 +12,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_e
 
 CARDS = 4
 REPORT = "**/impressions/"
-GONE = 1_500
-"""Milliseconds after which what was going to be seen has been."""
-
+LONG = 60_000
 IN_SIGHT = """(item) => new Promise((tell) => new IntersectionObserver((_, sight) => {
     sight.disconnect();
     tell();
@@ -37,6 +35,7 @@ def page(browser: Browser, live_server, settings, make_product):
     page, complaints = context.new_page(), []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text))
+    page.clock.install(time=0)
     yield page
     context.close()
     assert [text for text in complaints if "ERR_FAILED" not in text] == []
@@ -48,44 +47,67 @@ def keys(page: Page, place: int = 0) -> list[str]:
     return [item.get_attribute("data-product") for item in items.all()]
 
 
+def stay(page: Page, milliseconds: int, place: int = 0) -> None:
+    """Let time pass once the browser has told which cards of a list are in sight."""
+    page.locator("[data-recommendation]").nth(place).locator("[data-product]").last.evaluate(IN_SIGHT)
+    page.clock.run_for(milliseconds)
+
+
+def below_the_fold(page: Page) -> None:
+    """Open the page where its list is out of sight, and let no time pass by itself from then on."""
+    page.goto("/?above=2000")
+    page.clock.pause_at(LONG)
+
+
+def scroll_there(page: Page) -> None:
+    page.locator("[data-product]").first.scroll_into_view_if_needed()
+
+
 def test_what_is_in_sight_for_a_second_was_seen_and_once(page: Page):
+    below_the_fold(page)
+    scroll_there(page)
     with page.expect_response(REPORT) as response:
-        page.goto("/")
+        stay(page, 2_100)
     assert response.value.status == 202
-    page.mouse.wheel(0, 300)
-    page.wait_for_timeout(GONE)
+    page.evaluate("scrollTo(0, 0)")
+    stay(page, LONG)
+    scroll_there(page)
+    stay(page, LONG)
     row = Impression.objects.get()
     assert row.visitor == Visitor.objects.get()
     assert row.placement == "home"
     assert row.products == {key: rank for rank, key in enumerate(keys(page), start=1)}
-    assert str(row.recommendation_id) == page.locator("[data-recommendation]").get_attribute(
-        "data-recommendation"
-    )
+    name = page.locator("[data-recommendation]").get_attribute("data-recommendation")
+    assert str(row.recommendation_id) == name
 
 
 def test_what_is_below_the_fold_was_not_seen_until_one_gets_there(page: Page):
-    page.goto("/?above=2000")
-    page.wait_for_timeout(GONE)
+    below_the_fold(page)
+    stay(page, LONG)
+    scroll_there(page)
+    stay(page, 900)
     assert Impression.objects.count() == 0
     with page.expect_response(REPORT):
-        page.locator("[data-product]").first.scroll_into_view_if_needed()
+        stay(page, 1_200)
     assert len(Impression.objects.get().products) == CARDS
 
 
 def test_what_one_scrolls_past_was_not_seen(page: Page):
-    page.goto("/?above=1200&later")
-    page.mouse.wheel(0, 1_200)
-    page.wait_for_timeout(300)
-    page.mouse.wheel(0, 1_600)
-    page.wait_for_timeout(GONE)
-    assert Impression.objects.count() == 0
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    below_the_fold(page)
+    for _ in range(3):
+        scroll_there(page)
+        stay(page, 900)
+        page.evaluate("scrollTo(0, 0)")
+        stay(page, LONG)
+    assert "POST" not in sent
 
 
 def test_who_leaves_has_seen_what_he_saw(page: Page):
-    page.clock.install()
-    page.goto("/")
-    page.locator("[data-product]").last.evaluate(IN_SIGHT)
-    page.clock.run_for(1_100)  # seen, and about to be sent
+    below_the_fold(page)
+    scroll_there(page)
+    stay(page, 1_100)  # seen, and about to be sent
     assert Impression.objects.count() == 0
     page.locator("[data-product] a").first.click()
     page.wait_for_url("**/product/**")
@@ -97,22 +119,26 @@ def test_who_leaves_has_seen_what_he_saw(page: Page):
 
 
 def test_a_list_that_comes_later_is_reported_as_well(page: Page):
+    page.goto("/?later")
     with page.expect_response(REPORT):
-        page.goto("/?later")
+        stay(page, 2_100)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.locator("[data-placement=trending]").wait_for(state="attached")
+    page.locator("[data-product]").last.scroll_into_view_if_needed()
     with page.expect_response(REPORT):
-        page.mouse.wheel(0, 4_000)
-        page.locator("[data-placement=trending]").wait_for(state="attached")
+        stay(page, 2_100, place=1)
     rows = {row.placement: row for row in Impression.objects.all()}
-    assert rows["trending"].products
-    assert set(rows["trending"].products) <= set(keys(page, 1))
+    assert set(rows["trending"].products) == set(keys(page, 1))
     assert {row.visitor for row in rows.values()} == {Visitor.objects.get()}
 
 
 def test_who_opted_out_sends_nothing(page: Page):
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
     page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {get: () => true});")
     page.goto("/")
-    page.wait_for_timeout(2_500)
-    assert Impression.objects.count() == 0
+    stay(page, LONG)
+    assert set(sent) == {"GET"}
 
 
 def test_a_card_goes_at_once_and_comes_back_by_the_same_button(page: Page):

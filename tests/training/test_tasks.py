@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from shop_recs.exceptions import Superseded, TrainingFailed
-from shop_recs.models import ActiveModel, ItemScore, ModelVersion
+from shop_recs.models import ActiveModel, Impression, ItemScore, ModelVersion, Visitor
 from shop_recs.training import lease
 from tests.training import workers
 from tests.training.conftest import PLUGINS, orphans
@@ -82,11 +82,18 @@ def test_a_worker_answers_too_little_data_in_words(committed, app):
     assert statuses() == []
 
 
-def test_a_worker_cleans_up_after_the_dead(committed, app):
+def test_a_worker_cleans_up_after_the_dead_and_what_is_old(committed, app):
     dead = lease.acquire("sasrec")
     dead.held().update(heartbeat_at=timezone.now() - timedelta(hours=1))
+    Impression.objects.create(
+        visitor=Visitor.objects.create(),
+        recommendation_id=uuid.uuid4(),
+        products={},
+        seen_at=timezone.now() - timedelta(days=400),
+    )
     app.send_task("shop_recs.tasks.clean_up").get(SECONDS)
     assert statuses() == [Status.FAILED]
+    assert not Impression.objects.exists()
 
 
 def test_a_worker_rolls_up_what_is_popular_and_what_is_bought_together(log, app):
