@@ -2,8 +2,8 @@
 
 from shop_recs.admin.interactions import InteractionAdmin, VisitorAdmin
 from shop_recs.admin.placements import PlacementAdmin
+from shop_recs.admin.reactions import FeedbackAdmin, ImpressionAdmin
 from shop_recs.admin.rules import MerchandisingRuleAdmin
-from shop_recs.admin.signals import FeedbackAdmin, ImpressionAdmin
 from shop_recs.admin.versions import ModelVersionAdmin
 
 __all__ = [

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind, MerchandisingRule, Placement
-from shop_recs.serving import encoding, signals
+from shop_recs.serving import encoding, reactions
 from shop_recs.serving.attempts import attempt
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.serving.whose import of_named
@@ -275,7 +275,7 @@ def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Conte
     if shopper == NOBODY:
         return of_products([], using=using, asked=asked)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
-    unwanted = signals.is_unwanted("product_id", of_named(shopper))
+    unwanted = reactions.is_unwanted("product_id", of_named(shopper))
     if shopper.user_id is None:
         events = _EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})", unwanted=unwanted)
     else:
@@ -351,7 +351,7 @@ def _shown(asked: Asked) -> str:
     """SQL of how often products were shown, where somebody is there and a placement may want to know."""
     if asked.fatigue_of == NOBODY or not asked.slugs:
         return "NULL"
-    return _SHOWN.format(shown=signals.shown(of_named(asked.fatigue_of)))
+    return _SHOWN.format(shown=reactions.shown(of_named(asked.fatigue_of)))
 
 
 def _of_page(connection: BaseDatabaseWrapper) -> str:

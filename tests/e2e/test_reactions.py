@@ -22,10 +22,10 @@ IN_SIGHT = """(item) => new Promise((tell) => new IntersectionObserver((_, sight
 @pytest.fixture
 def page(browser: Browser, live_server, settings, make_product):
     """A new visitor's page; at the end the console must be clean, of breaches of the content policy too."""
-    settings.ROOT_URLCONF = "tests.e2e.signals_urls"
+    settings.ROOT_URLCONF = "tests.e2e.reactions_urls"
     entry = {"KIND": "recommended_for_you"}
     placements = {"home": entry, "trending": {"KIND": "trending"}}
-    own = {"PLACEMENTS": placements, "IS_BOT": "tests.e2e.signals_urls.is_bot"}
+    own = {"PLACEMENTS": placements, "IS_BOT": "tests.e2e.reactions_urls.is_bot"}
     settings.SHOP_RECS = settings.SHOP_RECS | own
     for number in range(2 * CARDS):
         make_product(f"Red chair {number}")

@@ -1,4 +1,4 @@
-"""What impressions and feedback cost: `python -m benchmarks.signals [--products 100000]`.
+"""What impressions and feedback cost: `python -m benchmarks.reactions [--products 100000]`.
 
 Works in a test database of its own, made and dropped again; all cases are taken in turn.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-os.environ.setdefault("TEST_DATABASE_NAME", "test_benchmark_signals")
+os.environ.setdefault("TEST_DATABASE_NAME", "test_benchmark_reactions")
 django.setup()
 
 from django.db import connection  # noqa: E402
