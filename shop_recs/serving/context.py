@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind, MerchandisingRule, Placement
-from shop_recs.serving import encoding, reactions
+from shop_recs.serving import encoding, prepared, reactions
 from shop_recs.serving.attempts import attempt
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.serving.whose import of_named
@@ -69,8 +69,9 @@ class Context:
 
     `stored` are the rows of the admin for the placements that were asked for, by slug; `rules` the
     merchandising rules for these, the higher priority first; `shown` how often a product was lately shown to
-    the shopper and left alone since, where one of them makes something of it. `of_stranger` says that the
-    database did not tell what the shopper did, `answered` is false where it told nothing at all.
+    the shopper and left alone since, where one of them makes something of it. `hides` says that the shopper
+    may have hidden something, `of_stranger` that the database did not tell what the shopper did; `answered`
+    is false where it told nothing at all.
     """
 
     events: Sequence[Event]
@@ -79,6 +80,7 @@ class Context:
     stored: Mapping[str, Placement] = field(default_factory=dict)
     rules: Sequence[StoredRule] = ()
     shown: Mapping[Any, int] = field(default_factory=dict)
+    hides: bool = True
     of_stranger: bool = False
     answered: bool = True
 
@@ -178,7 +180,7 @@ _CONTEXT = """
         FROM event
     )
     SELECT history.products, history.kinds, history.ages, history.titles,
-           {of_page}, {shown},
+           {of_page}, {shown}, {hides},
            version.id, version.algorithm, version.item_count, version.finds_similar,
            (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
            coalesce((
@@ -311,6 +313,7 @@ def _read(
         title=_title(connection),
         of_page=_of_page(connection) if asked.slugs else "NULL, NULL",
         shown=_shown(asked),
+        hides=reactions.has_given(of_named(asked.fatigue_of)) if asked.fatigue_of != NOBODY else "false",
         or_blended=_OR_BLENDED if asked.slugs else "",
         pointers=_POINTERS if asked.instead is None else _POINTERS_BUT_ONE,
     )
@@ -325,11 +328,12 @@ def _read(
         "visitor": asked.fatigue_of.visitor_id,
         "instead": asked.instead,
     }
-    rows = attempt(name, lambda: _rows(connection, statement, {**always, **parameters}), using=using)
+    given = {**always, **parameters}
+    rows = attempt(name, lambda: prepared.rows(connection, statement, given), using=using)
     if rows is None:
         return None
     products, kinds, ages, titles, placements, rules = (column or [] for column in rows[0][:6])
-    versions = [_version(row[7:]) for row in rows if row[7] is not None]
+    versions = [_version(row[8:]) for row in rows if row[8] is not None]
     return Context(
         events=list(map(Event, products, kinds, ages, titles)),
         versions=sorted((version for version in versions if version.algorithm in settings.LADDER), key=_rank),
@@ -337,14 +341,8 @@ def _read(
         stored={row["slug"]: Placement(**row) for row in placements},
         rules=[_rule(row) for row in rules],
         shown=_by_key(rows[0][6] or "{}"),
+        hides=rows[0][7],
     )
-
-
-def _rows(connection: BaseDatabaseWrapper, statement: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows: Sequence[Any] = cursor.fetchall()
-        return rows
 
 
 def _shown(asked: Asked) -> str:

@@ -112,7 +112,7 @@ class Listing:
     def offered(self) -> QuerySet[Any]:
         """The products of the place, whoever looks."""
         # A router may name another replica each time, which may not have the versions of the context yet.
-        products = filtered(rules.candidates(self.ask.products).using(self.page.using), self.placement)
+        products = filtered(self.page.candidates(self.ask).using(self.page.using), self.placement)
         if self.ask.category is not None:
             products = of_category(products, rules.key_of(self.ask.category))
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
@@ -176,7 +176,8 @@ class Listing:
             open_to = self.merchandising.below_caps(others, chosen)
             pools = [*self._fallback_pools(open_to, rungs, newest=newest), *self._wished(rungs)]
             # Where the order alone matters, the first rung may be all that it takes: its index gave up early.
-            alone = rungs and rungs[0].personal and not self.wishes and not self.merchandising.ranks
+            leads = bool(rungs) and (rungs[0].personal or not self.seen.events)
+            alone = leads and not self._compares
             enough = self.limit - len(chosen) if alone else None
             found = retrieve.candidates(others, pools, asked=self._asked, enough=enough) if pools else []
         filling = fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
@@ -275,8 +276,12 @@ class Listing:
 
     @property
     def feedback_of(self) -> Shopper:
-        """Who is not shown what he hides; nobody, where the caller chose: a search finds it all the same."""
-        return NOBODY if self.placement.kind == PlacementKind.RANK else self.page.shopper
+        """Who is not shown what he hides; nobody, where the caller chose: a search finds it all the same.
+
+        Nor anybody who is known to hide nothing.
+        """
+        hides = about(self.placement) is not About.SHOPPER or self.page.of_shopper.hides
+        return self.page.shopper if hides and self.placement.kind != PlacementKind.RANK else NOBODY
 
     def _own_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
         if not self.usual.of_category:

@@ -134,10 +134,17 @@ class Page:
         self.request = request
         self.asks = asks
         self.shown: list[Any] = []
-        given = (rules.candidates(ask.products) for ask in asks if ask.products is not None)
-        self.using: str = using or next(given, rules.available()).db
+        self.using: str = using or self.candidates(asks[0]).db
         self._first: Context | None = None
         self._of_seeds: dict[tuple[Any, ...], Context] = {}
+
+    def candidates(self, ask: Ask) -> QuerySet[Any]:
+        """The products that a list chooses from."""
+        return self._available if ask.products is None else rules.candidates(ask.products)
+
+    @cached_property
+    def _available(self) -> QuerySet[Any]:
+        return rules.available()
 
     @cached_property
     def asked(self) -> Asked:
@@ -197,17 +204,18 @@ class Page:
     def _placement(self, ask: Ask) -> Placement:
         entry = settings.PLACEMENTS.get(ask.slug) or BUILT_IN.get(ask.slug)
         # Whichever context the list needs brings what the admin says of it along.
-        expected = about(Placement.of_settings(ask.slug, entry)) if entry else About.SHOPPER
+        of_settings = Placement.of_settings(ask.slug, entry) if entry else None
+        expected = about(of_settings) if of_settings else About.SHOPPER
         first = self._common(ask, expected)
         stored = first.stored
         if ask.slug in stored:
             return stored[ask.slug]
-        if entry is None and not first.answered:
+        if of_settings is not None:
+            return of_settings
+        if not first.answered:
             # It may well be one of the admin's; without the database nobody knows what is in it.
             return Placement(slug=ask.slug, kind=PlacementKind.RECOMMENDED_FOR_YOU, enabled=False)
-        if entry is None:
-            raise UnknownPlacement(_unknown(ask.slug, [*settings.PLACEMENTS, *stored]))
-        return Placement.of_settings(ask.slug, entry)
+        raise UnknownPlacement(_unknown(ask.slug, [*settings.PLACEMENTS, *stored]))
 
     def _merchandising(self, ask: Ask) -> Merchandising:
         assert self._first is not None

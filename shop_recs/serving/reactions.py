@@ -66,6 +66,11 @@ def is_unwanted(key: str, condition: str) -> str:
     return _is_given(key, condition, _NOT_INTERESTED)
 
 
+def has_given(condition: str) -> str:
+    """SQL of whether the shopper of a condition said anything of products."""
+    return f"EXISTS (SELECT FROM shop_recs_feedback WHERE {condition})"
+
+
 def shown(condition: str) -> str:
     """SQL of how often each product was lately shown to the shopper and left alone since, as JSON by key."""
     return _SHOWN.format(of_shopper=condition, days=SHOWN_LATELY.days, lists=LISTS_AT_MOST)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, Func, Manager, Model, QuerySet
+from django.db.models import BooleanField, Func, Manager, Model, Q, QuerySet
 from django.db.models.query import ModelIterable
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -119,16 +119,17 @@ def leave_out(
     Nor is there what the shopper `feedback_of` hides.
     """
     cart = import_string(settings.CART)(request) if carted and settings.CART and request else ()
+    conditions = []
     if left_out := {key_of(product) for product in (*keys, *cart)}:
-        products = products.exclude(pk__in=left_out)
+        conditions.append(Q(pk__in=left_out))
     if feedback_of != NOBODY:
-        products = products.exclude(IsHidden("pk", shopper=feedback_of))
+        conditions.append(Q(IsHidden("pk", shopper=feedback_of)))
     asked = [_BOUGHT] if bought else []
     if carted and settings.CART is None:
         asked.append(_CARTED)
-    if not asked or shopper == NOBODY:
-        return products
-    return products.exclude(InLog("pk", shopper=shopper, asked=asked))
+    if asked and shopper != NOBODY:
+        conditions.append(Q(InLog("pk", shopper=shopper, asked=asked)))
+    return products.filter(*(~condition for condition in conditions)) if conditions else products
 
 
 def seeds(product_or_products: Any) -> dict[Any, Any]:

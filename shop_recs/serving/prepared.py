@@ -1,0 +1,81 @@
+"""Long statements that a connection plans once: planning the context takes longer than answering it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from django.db import DatabaseError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+
+_prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+"""By connection of the driver, the names of what was prepared on it."""
+
+
+class Plan(NamedTuple):
+    """A statement under a name that only its own text has: how it is prepared, and how executed."""
+
+    name: str
+    prepare: str
+    execute: str
+
+
+def rows(
+    connection: BaseDatabaseWrapper, statement: str, parameters: Mapping[str, Any]
+) -> Sequence[tuple[Any, ...]]:
+    """All rows of a statement with named parameters, whose types follow from where they stand.
+
+    Its text must be one of a few. Behind a pooler of transactions, where Django asks for
+    `DISABLE_SERVER_SIDE_CURSORS`, it is planned every time, since a connection is now ours, now another's.
+    """
+    by_itself = getattr(connection.features, "uses_server_side_binding", False)
+    if by_itself or connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
+        return _executed(connection, statement, parameters)
+    connection.ensure_connection()
+    names, plan = _prepared.setdefault(connection.connection, set()), _plan(statement)
+    try:
+        return _planned(connection, plan, parameters, names)
+    except DatabaseError as error:
+        if not isinstance(error.__cause__, InvalidSqlStatementName | DuplicatePreparedStatement):
+            raise
+        # Somebody discarded what was prepared, or prepared it before us: a pooler that nobody told us of.
+        names ^= {plan.name}
+        return _planned(connection, plan, parameters, names)
+
+
+def _planned(
+    connection: BaseDatabaseWrapper, plan: Plan, parameters: Mapping[str, Any], names: set[str]
+) -> Sequence[tuple[Any, ...]]:
+    """The rows by a plan, which is made where the connection has not got it yet."""
+    if plan.name in names:
+        return _executed(connection, plan.execute, parameters)
+    found = _executed(connection, f"{plan.prepare}; {plan.execute}", parameters, results=2)
+    names.add(plan.name)
+    return found
+
+
+def _executed(
+    connection: BaseDatabaseWrapper, sql: str, parameters: Mapping[str, Any], *, results: int = 1
+) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        for _ in range(results - 1):
+            cursor.nextset()
+        found: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+@cache
+def _plan(statement: str) -> Plan:
+    names = list(dict.fromkeys(_PARAMETER.findall(statement)))
+    numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
+    name = f"shop_recs_{sha256(statement.encode()).hexdigest()[:16]}"
+    given = ", ".join(f"%({parameter})s" for parameter in names)
+    return Plan(name, f"PREPARE {name} AS {numbered}", f"EXECUTE {name}({given})")
