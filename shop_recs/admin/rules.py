@@ -20,7 +20,7 @@ from shop_recs.models import MerchandisingRule
 from shop_recs.serving import preview
 from shop_recs.serving.placements import Ask
 from shop_recs.serving.retrieve import category_field
-from shop_recs.serving.sound import require_own_function, require_sound_rule
+from shop_recs.serving.sound import require_own_function, require_runnable, require_sound_rule
 
 if TYPE_CHECKING:
     AnyForm = forms.ModelForm[MerchandisingRule]
@@ -55,13 +55,6 @@ class KeysField(ChoiceOfRows):
 class RuleForm(AnyForm):
     """A rule that says what it does with which products."""
 
-    placements = forms.MultipleChoiceField(
-        label=capfirst(_("placements")),
-        required=False,
-        choices=lambda: [(slug, slug) for slug in slugs()],
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("None: in force in all."),
-    )
     filter = UsualField(
         label=capfirst(_("filter")),
         required=False,
@@ -72,6 +65,7 @@ class RuleForm(AnyForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["categories"] = _categories()
+        self.fields["placements"] = _placements(self.instance)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -80,7 +74,21 @@ class RuleForm(AnyForm):
             require_own_function(cleaned["filter"])
             columns = {name: value for name, value in cleaned.items() if name not in ("products", "sources")}
             require_sound_rule(MerchandisingRule(**columns), lists_products=bool(cleaned["products"]))
+            require_runnable(cleaned["filter"])
         return cleaned
+
+
+def _placements(rule: MerchandisingRule) -> forms.Field:
+    """The placements to choose from."""
+    # Without a box for one that is gone its rule would be saved as one for all of them.
+    known = dict.fromkeys([*slugs(), *rule.placements])
+    return forms.MultipleChoiceField(
+        label=capfirst(_("placements")),
+        required=False,
+        choices=[(slug, slug) for slug in known],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: in force in all."),
+    )
 
 
 def _categories() -> forms.Field:
@@ -143,7 +151,9 @@ class MerchandisingRuleAdmin(PreviewAdmin):
     @admin.display(description=_("where"))
     def everywhere(self, rule: MerchandisingRule) -> str:
         where = [*rule.placements, *rule.segments, *map(str, rule.sources.all())]
-        return ", ".join(where) if where or rule.categories else str(_("everywhere"))
+        if rule.categories:
+            where.append(str(_("certain categories")))
+        return ", ".join(where) or str(_("everywhere"))
 
     def previewed(self, obj: MerchandisingRule, form: Any, onlooker: dict[str, Any]) -> dict[str, Any]:
         keys = {name: [product.pk for product in form.cleaned_data[name]] for name in ("products", "sources")}

@@ -101,9 +101,12 @@ class _Arrangement:
         self.members = {quota.member: self._mask(quota.member) for quota in wishes.quotas}
         self.counts: dict[Cap, Counter[Hashable]] = {cap: Counter() for cap in wishes.caps}
         self.free: Mask = np.ones(len(rows), dtype=np.bool_)
-        for pk in wishes.pins.values():
+        self.uncapped: Mask = np.ones(len(rows), dtype=np.bool_)
+        for place, pk in wishes.pins.items():
             if pk in self.index_of:
                 self.free[self.index_of[pk]] = False
+                if 1 <= place <= limit:
+                    self._count_value(rows[self.index_of[pk]])
 
     def fill(self, place: int) -> None:
         """Give a place away, or leave the list as short as it is."""
@@ -113,10 +116,12 @@ class _Arrangement:
         elif (eligible := self._eligible(place)).any():
             diversity = self.wishes.diversity
             worth = (1 - diversity) * self.relevance - diversity * self.likeness
-            self._take(int(np.where(eligible, worth, -np.inf).argmax()))
+            best = int(np.where(eligible, worth, -np.inf).argmax())
+            self._count_value(self.rows[best])
+            self._take(best)
 
     def _eligible(self, place: int) -> Mask:
-        eligible = self.free & self._uncapped()
+        eligible = self.free & self.uncapped
         due = Counter(
             {quota.member: quota.due(place, self.limit) - self._count(quota) for quota in self.wishes.quotas}
         )
@@ -128,22 +133,20 @@ class _Arrangement:
                 eligible = eligible & ~members
         return eligible
 
-    def _uncapped(self) -> Mask:
-        allowed = np.ones(len(self.rows), dtype=np.bool_)
-        for cap, counts in self.counts.items():
-            for index, row in enumerate(self.rows):
-                allowed[index] &= counts[row.known.get(cap.value)] < cap.at_most
-        return allowed
-
     def _take(self, index: int) -> None:
-        row = self.rows[index]
-        self.chosen.append(row)
+        self.chosen.append(self.rows[index])
         self.free[index] = False
-        for cap, counts in self.counts.items():
-            if (value := row.known.get(cap.value)) is not None:
-                counts[value] += 1
         if self.units is not None:
             self.likeness = np.maximum(self.likeness, self.units @ self.units[index])
+
+    def _count_value(self, row: Row) -> None:
+        """Let caps know of a row; of one that is pinned before the places above it are given away."""
+        for cap, counts in self.counts.items():
+            if (value := row.known.get(cap.value)) is None:
+                continue
+            counts[value] += 1
+            if counts[value] == cap.at_most:
+                self.uncapped &= [other.known.get(cap.value) != value for other in self.rows]
 
     def _count(self, quota: Quota) -> int:
         return sum(bool(row.known.get(quota.member)) for row in self.chosen)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from django.db import connections
@@ -20,6 +20,8 @@ from shop_recs.serving.attempts import attempt
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 from shop_recs.serving.whose import of_named
 from shop_recs.tracking.identity import Shopper
+
+_Row = TypeVar("_Row", Placement, MerchandisingRule)
 
 HISTORY_LENGTH = 200
 """Events of a shopper that are read: as many as the encoder with the longest view looks at by default."""
@@ -338,7 +340,7 @@ def _read(
         events=list(map(Event, products, kinds, ages, titles)),
         versions=sorted((version for version in versions if version.algorithm in settings.LADDER), key=_rank),
         others={version.algorithm: version for version in versions},
-        stored={row["slug"]: Placement(**row) for row in placements},
+        stored={row["slug"]: _made(Placement, row) for row in placements},
         rules=[_rule(row) for row in rules],
         shown=_by_key(rows[0][6] or "{}"),
         hides=rows[0][7],
@@ -371,7 +373,12 @@ def _of_page(connection: BaseDatabaseWrapper) -> str:
 def _rule(row: dict[str, Any]) -> StoredRule:
     to_key = get_product_model()._meta.pk.to_python
     keys = [[to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
-    return StoredRule(MerchandisingRule(**row), *keys)
+    return StoredRule(_made(MerchandisingRule, row), *keys)
+
+
+def _made(model: type[_Row], row: Mapping[str, Any]) -> _Row:
+    """The instance of a row, which has further columns while a newer release is rolled out."""
+    return model(**{field.attname: row[field.attname] for field in model._meta.concrete_fields})
 
 
 def _by_key(counts: str) -> dict[Any, int]:

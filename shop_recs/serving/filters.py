@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import FieldError, ValidationError
 from django.db.models import DateField, QuerySet
+from django.db.models.sql.datastructures import Join
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -43,13 +44,31 @@ def passing(products: QuerySet[Any], rule: Any, *, of: str) -> QuerySet[Any]:
         chosen = _chosen(products, rule)
         if not isinstance(chosen, QuerySet) or chosen.model is not products.model:
             raise TypeError("it gives no queryset of the same products")
+        if chosen.query.is_sliced or chosen.query.combinator:
+            raise TypeError("it gives a slice or a union, which cannot be filtered any further")
     except (FieldError, TypeError, ValueError, AttributeError, ImportError, ValidationError) as error:
         raise ValueError(f"The filter of {of} is {rule!r}, which cannot filter products: {error}") from error
-    return chosen
+    return _once(products, chosen)
+
+
+def _once(products: QuerySet[Any], chosen: QuerySet[Any]) -> QuerySet[Any]:
+    """`chosen`, where a condition on several related rows does not repeat a product for each of them."""
+    query = chosen.query
+    related = (table.join_field for table in query.alias_map.values() if isinstance(table, Join))
+    if (
+        query.distinct
+        or query.group_by is not None
+        or not any(getattr(field, "one_to_many", False) for field in related)
+    ):
+        return chosen
+    return products.filter(pk__in=chosen.order_by().values("pk"))
 
 
 def _chosen(products: QuerySet[Any], rule: Any) -> Any:
     if isinstance(rule, Mapping):
+        # Django's own arguments, `_connector` for one, are no conditions; before 5.2.8 they let SQL in.
+        if private := [name for name in rule if name.startswith("_")]:
+            raise TypeError(f"{private[0]} is no field")
         return products.filter(**rule)
     if "." in rule:
         return import_string(rule)(products)

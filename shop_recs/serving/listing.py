@@ -171,7 +171,8 @@ class Listing:
         rungs = list(dict.fromkeys([*self._at_once, *others_of]))
         newest = NEWEST in self._fallback
         if self.placement.kind == PlacementKind.RANK:
-            found = retrieve.given(others, limit=self.limit, asked=self._asked)
+            depth = self._depth if self._compares else self.limit
+            found = retrieve.given(others, limit=depth, asked=self._asked)
         else:
             open_to = self.merchandising.below_caps(others, chosen)
             pools = [*self._fallback_pools(open_to, rungs, newest=newest), *self._wished(rungs)]
@@ -332,14 +333,14 @@ class Listing:
         heading = str(self.placement.heading or self.usual.heading)
         if "{title}" in heading:
             viewed = self.page.of_shopper.last_viewed().events
-            heading = heading.format(title=viewed[0].title if viewed else "")
+            heading = heading.replace("{title}", str(viewed[0].title) if viewed else "")
         loaded = {seed.pk: seed for seed in self.ask.seeds if isinstance(seed, Model)}
         of_seeds = self.usual.about is About.SEEDS
         recommendations = explained(rows, self.seen, similar_to=loaded if of_seeds else None)
         recommendations.placement = self.placement.slug
         recommendations.heading = heading
-        if rows and len(rows) == self.limit:
-            given = [*self.before, *(row.product.pk for row in rows)]
+        given = [*self.before, *(row.product.pk for row in rows)]
+        if rows and len(rows) == self.limit and len(given) < MOST_PAGED:
             recommendations.next = token(self.placement.slug, given)
         return recommendations
 

@@ -17,6 +17,7 @@ from shop_recs.serving.arrangement import Cap, Quota
 from shop_recs.serving.context import StoredRule
 from shop_recs.serving.filters import passing
 from shop_recs.serving.retrieve import Row
+from shop_recs.tracking.failures import quietly
 from shop_recs.tracking.identity import Shopper
 
 FACTORS = {Action.BOOST: 2.0, Action.BURY: 0.5}
@@ -42,9 +43,16 @@ class Situation:
     shopper: Shopper
 
 
-def in_force(rules: Iterable[StoredRule], situation: Situation) -> Merchandising:
-    """The rules whose conditions hold, the higher priority first."""
-    return Merchandising([stored for stored in rules if _holds(stored, situation)])
+def in_force(rules: Iterable[StoredRule], situation: Situation, products: QuerySet[Any]) -> Merchandising:
+    """The rules whose conditions hold, the higher priority first; without those that cannot be applied.
+
+    Args:
+        rules: the higher priority first.
+        situation: of the list.
+        products: that the list chooses from.
+    """
+    holding = (stored for stored in rules if _holds(stored, situation))
+    return Merchandising([stored for stored in holding if _works(stored, products)])
 
 
 @dataclass(frozen=True)  # without slots, for what is found once
@@ -127,7 +135,8 @@ class Merchandising:
         """
         best_first = sorted(rows, key=lambda row: -row.worth)
         factored = [self._with_factors(row, place) for place, row in enumerate(best_first, start=1)]
-        return sorted(factored, key=lambda row: -row.worth)
+        # Of equals what was lifted comes first and what was lowered last, or neither would reach its place.
+        return sorted(factored, key=lambda row: (-row.worth, -prod(row.factors.values())))
 
     def named(self, rows: Iterable[Row]) -> list[Row]:
         """The rows of a list, with the rules by which they are in it and what these write on them."""
@@ -193,6 +202,18 @@ def _holds(stored: StoredRule, situation: Situation) -> bool:
         and (not rule.segments or situation.segment in rule.segments)
         and (rule.percent >= 100 or _bucket(rule, situation.shopper) < rule.percent)
     )
+
+
+def _works(stored: StoredRule, products: QuerySet[Any]) -> bool:
+    """Whether a rule can be applied: what it names may have gone from the shop since it was saved."""
+    with quietly(f"apply the rule {stored.rule.name!r}"):
+        if stored.rule.action == Action.CAP:
+            products.order_by(stored.rule.per)
+        elif stored.rule.filter:
+            belonging(products, stored)
+            _among(products, stored)
+        return True
+    return False
 
 
 def _any(keys: Collection[Any], others: Collection[Any]) -> bool:

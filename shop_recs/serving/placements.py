@@ -223,7 +223,7 @@ class Page:
             return NO_RULES
         category = "" if ask.category is None else str(rules.key_of(ask.category))
         situation = Situation(ask.slug, ask.keys, category, self.segment, self.shopper)
-        return in_force(self._first.rules, situation)
+        return in_force(self._first.rules, situation, rules.candidates(ask.products))
 
     def _common(self, ask: Ask, expected: About) -> Context:
         """What the first context of the page said of its placements and rules."""

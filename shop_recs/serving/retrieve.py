@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, Case, F, Func, Model, OrderBy, Q, QuerySet, When
 
@@ -112,12 +113,26 @@ class InPools(Func):
     def as_sql(  # type: ignore[override]
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
-        key, *pools = (compiler.compile(part) for part in self.source_expressions)
+        key, *pools = (_compiled(part, compiler) for part in self.source_expressions)
+        if all(pool == _EMPTY for pool in pools):
+            raise EmptyResultSet
         arrays = " || ".join(sql for sql, _ in pools)
         if self.enough is not None and len(pools) > 1:
             first, others = pools[0][0], " || ".join(sql for sql, _ in pools[1:])
             arrays = _ENOUGH.format(first=first, others=others, enough=self.enough)
         return f"{key[0]} = ANY({arrays})", (*key[1], *chain.from_iterable(given for _, given in pools))
+
+
+_EMPTY = ("'{}'", ())
+
+
+def _compiled(part: Any, compiler: Any) -> tuple[str, tuple[Any, ...]]:
+    """The SQL of a key or a pool; Django refuses that of a pool which it knows to be empty."""
+    try:
+        sql, parameters = compiler.compile(part)
+    except EmptyResultSet:
+        return _EMPTY
+    return sql, tuple(parameters)
 
 
 def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import DatabaseError, transaction
 from django.db.models import Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -53,6 +54,21 @@ def require_own_function(rule: object) -> None:
         return
     if not any(rule.startswith(f"{config.name}.") for config in apps.get_app_configs()):
         raise ValidationError({"filter": _("Name a function of an installed app.")})
+
+
+def require_runnable(rule: Any) -> None:
+    """Refuse a sound filter that the database cannot evaluate: a regular expression that is none, say.
+
+    Raises:
+        ValidationError: the database's own words.
+    """
+    products = get_product_model()._default_manager.all()
+    chosen = passing(products, rule, of="the form") if rule else products.none()
+    try:
+        with transaction.atomic(using=chosen.db):
+            chosen.exists()
+    except DatabaseError as error:
+        raise ValidationError({"filter": str(error)}) from error
 
 
 def _refuse(found: Problems) -> None:

@@ -84,6 +84,8 @@ def test_a_rule_is_added_and_changed(admin_client, popular):
         ({"action": "share"}, "Write the share of the places"),
         ({"filter": '{"wings": 2}'}, "which cannot filter products"),
         ({"filter": '"delete"'}, "which cannot filter products"),
+        ({"filter": '{"_connector": "OR"}'}, "_connector is no field"),
+        ({"filter": '{"name__regex": "("}'}, "invalid regular expression"),
         ({"filter": '"shutil.rmtree"'}, "Name a function of an installed app"),
         ({"percent": "101"}, "less than or equal to 100"),
         (
@@ -104,6 +106,17 @@ def test_what_says_too_little_or_too_much_is_refused(admin_client, popular, fiel
     assert words in str(response.context["adminform"].form.errors)
     assert not MerchandisingRule.objects.exists()
     assert len(popular) == type(popular[0]).objects.count()
+
+
+def test_a_placement_that_is_gone_stays_in_its_rule(admin_client, popular):
+    rule = MerchandisingRule.objects.create(
+        name="Old", action="hide", filter={"name": "x"}, placements=["gone"]
+    )
+    change = reverse("admin:shop_recs_merchandisingrule_change", args=[rule.pk])
+    assert 'value="gone"' in admin_client.get(change).content.decode()
+    assert admin_client.post(change, FORM | {"placements": ["gone"]}).status_code == 302
+    rule.refresh_from_db()
+    assert (rule.action, rule.placements) == ("boost", ["gone"])
 
 
 def test_a_rule_is_tried_before_and_after(admin_client, popular):
@@ -153,6 +166,7 @@ def test_a_placement_is_shown_as_somebody_would_see_it(admin_client, popular):
         ({"preview-shopper": "nobody like that"}, "There is no visitor with the id"),
         ({"preview-seeds": "no key"}, "These are no ids of products"),
         ({"limit": "0"}, "greater than or equal to 1"),
+        ({"filter": '{"name__regex": "("}'}, "invalid regular expression"),
         ({"filter": '"delete"'}, "which cannot filter products"),
     ],
 )

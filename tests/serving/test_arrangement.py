@@ -58,6 +58,13 @@ def test_a_cap_lets_the_best_of_each_value_through(at_most):
     assert found == expected[:12]
 
 
+def test_what_is_pinned_further_down_counts_for_a_cap_from_the_first_place():
+    rows = rows_of(9, brand=lambda number: number % 3)
+    found = numbers(arranged(rows, Wishes(pins={4: 6}, caps=[Cap(1, "brand")]), limit=4))
+    assert found == [1, 2, 6]  # 6 comes of brand 0, and after these there is no other
+    assert numbers(arranged(rows, Wishes(pins={4: 6}, caps=[Cap(2, "brand")]), limit=4)) == [0, 1, 2, 6]
+
+
 def test_products_without_a_value_are_not_capped():
     rows = rows_of(5, brand=lambda number: None)
     assert len(arranged(rows, Wishes(caps=[Cap(1, "brand")]), limit=5)) == 5

@@ -6,11 +6,12 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
-from shop_recs.models import Impression, ItemScore, Kind, MerchandisingRule, Visitor
+from shop_recs.models import Impression, ItemScore, Kind, MerchandisingRule, Placement, Visitor
 from shop_recs.serving.placements import Ask, recommend, recommend_page
 from tests.serving.versions import neighbours, publish_neighbours, publish_popularity
 
@@ -161,6 +162,73 @@ def scored_popular(shelves):
 
 def first_part(request):
     return request.path.strip("/")
+
+
+class TestBroken:
+    """What a rule names may have gone since it was saved; no list is lost for that."""
+
+    @pytest.mark.parametrize("action", ["boost", "bury", "hide", "share"])
+    @pytest.mark.parametrize(
+        "names_none", [{"wings": 2}, "no_longer_a_method", "no.longer.there", f"{__name__}.first_three"]
+    )
+    def test_a_rule_that_cannot_be_applied_is_left_out(
+        self, action, names_none, request_of, rule, scored_popular, caplog
+    ):
+        caplog.set_level("DEBUG")
+        rule(action, filter=names_none, share=0.5, name="Autumn")
+        assert names(recommend("popular", request_of(), limit=2)) == ["Chair 0", "Chair 1"]
+        assert "Could not apply the rule 'Autumn'" in caplog.text
+
+    def test_a_cap_of_a_field_that_is_gone_is_left_out(self, request_of, rule, scored_popular):
+        rule("cap", at_most=1, per="wings")
+        assert names(recommend("popular", request_of(), limit=2)) == ["Chair 0", "Chair 1"]
+
+    @pytest.mark.parametrize("action", ["boost", "bury", "hide", "pin", "share"])
+    def test_a_rule_whose_products_were_deleted_does_nothing(
+        self, action, request_of, rule, scored_popular, make_product
+    ):
+        gone = make_product("Gone")
+        rule(action, gone, share=0.5)
+        gone.delete()
+        assert names(recommend("popular", request_of(), limit=2)) == ["Chair 0", "Chair 1"]
+        assert recommended_for_you(request_of(), limit=2)
+
+    def test_columns_of_a_release_that_is_being_rolled_out_do_no_harm(
+        self, request_of, rule, shelves, scored_popular
+    ):
+        rule("pin", shelves[1][4], position=1)
+        Placement.objects.create(slug="home", kind="popular", limit=2)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE shop_recs_merchandisingrule ADD COLUMN novelty int DEFAULT 1")
+            cursor.execute("ALTER TABLE shop_recs_placement ADD COLUMN novelty int DEFAULT 1")
+        assert names(recommend("home", request_of())) == ["Lamp 4", "Chair 0"]
+
+
+def first_three(products):
+    return products[:3]
+
+
+def test_a_factor_of_two_brings_the_tenth_to_the_fifth_place_and_one_half_back(
+    request_of, rule, scored_popular
+):
+    rule("boost", filter={"name": "Lamp 4"})
+    assert names(recommend("popular", request_of(), limit=10)).index("Lamp 4") == 4
+    MerchandisingRule.objects.all().delete()
+    rule("bury", filter={"name": "Chair 4"})
+    assert names(recommend("popular", request_of(), limit=10)).index("Chair 4") == 9
+
+
+def test_what_has_several_related_rows_that_pass_a_filter_is_listed_once(
+    request_of, shelves, scored_popular, settings
+):
+    for segment in ("at", "de"):
+        ItemScore.objects.create(ranking="popular", segment=segment, product_id=shelves[0][1].pk, score=1)
+    related = {"shop_recs_scores__segment__in": ["at", "de"]}
+    settings.SHOP_RECS = {
+        **settings.SHOP_RECS,
+        "PLACEMENTS": {"home": {"KIND": "popular", "FILTER": related}},
+    }
+    assert names(recommend("home", request_of())) == ["Chair 1"]
 
 
 class TestConditions:
@@ -326,6 +394,17 @@ def test_rules_order_the_callers_products_too(shelves, request_of, rule):
     given = get_product_model().objects.filter(name__startswith="Chair").order_by("name")
     recs = recommend("rank", request_of(), products=given)
     assert names(recs) == ["Chair 3", "Chair 0", "Chair 1", "Chair 2", "Chair 4"]
+
+
+def test_the_callers_products_beyond_the_length_of_the_list_count_for_rules_too(
+    shelves, request_of, rule, categories
+):
+    rule("boost", filter={"name": "Lamp 0"}, factor=9)
+    given = get_product_model().objects.order_by("name")
+    assert names(recommend("rank", request_of(), products=given, limit=2)) == ["Lamp 0", "Chair 0"]
+    MerchandisingRule.objects.all().delete()
+    rule("cap", at_most=1, per="category")
+    assert names(recommend("rank", request_of(), products=given, limit=2)) == ["Chair 0", "Lamp 0"]
 
 
 class TestFatigue:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from shop_recs.conf import get_product_model
 from shop_recs.exceptions import UnknownPlacement
 from shop_recs.models import ItemScore, Kind, Placement, RepeatInterval
+from shop_recs.serving import listing
 from shop_recs.serving.placements import Ask, recommend, recommend_page
 from tests.serving.versions import neighbours, publish_neighbours, publish_popularity, publish_vectors
 
@@ -304,6 +305,18 @@ def test_the_continuation_of_another_list_is_refused(products, request_of):
         recommend("trending", request_of(), after=after)
     with pytest.raises(ValueError, match="continues no list"):
         recommend("popular", request_of(), after="forged")
+
+
+def test_a_list_that_has_gone_on_long_enough_names_no_next_page(products, request_of, monkeypatch):
+    monkeypatch.setattr(listing, "MOST_PAGED", 8)
+    first = recommend("popular", request_of(), limit=5)
+    second = recommend("popular", request_of(), limit=5, after=first.next)
+    assert (len(second), second.next) == (5, None)
+
+
+def test_braces_in_a_heading_are_left_alone(products, request_of, placements):
+    placements(home={"KIND": "popular", "HEADING": "{title} {more} {"})
+    assert recommend("home", request_of()).heading == " {more} {"
 
 
 def test_diversity_spreads_a_list_out(shelves, visitor, did, request_of, placements):
