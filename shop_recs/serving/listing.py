@@ -302,9 +302,10 @@ class Listing:
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:
         """The products that rules and exploration want to be looked at, however they rank.
 
-        A list of which only what is retrieved is true takes in nothing but what somebody pinned to it.
+        A list of which only what is retrieved is true takes in nothing but what somebody pinned to it, and where
+        nothing can be retrieved not even that: it would stand alone below a heading that says something else.
         """
-        if self.usual.reminds:
+        if self.usual.reminds or not (self.weights or self._fallback):
             return
         if pins := list(self.merchandising.pins.values()):
             yield Pool(self.candidates.filter(pk__in=pins), None, len(pins))

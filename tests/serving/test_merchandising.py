@@ -389,6 +389,14 @@ def test_pairs_take_in_what_is_pinned_and_nothing_that_is_boosted(shelves, reque
     assert names(recs) == ["Lamp 0", "Chair 4", "Lamp 2"]
 
 
+def test_a_pin_alone_makes_no_list_below_a_heading_that_is_about_something_else(
+    shop, shelves, request_of, rule
+):
+    rule("pin", shelves[1][4], position=1)
+    assert names(recommend("because-you-viewed", shop, limit=2))[0] == "Lamp 4"
+    assert not recommend("because-you-viewed", request_of())
+
+
 def test_rules_order_the_callers_products_too(shelves, request_of, rule):
     rule("boost", filter={"name": "Chair 3"}, factor=9)
     given = get_product_model().objects.filter(name__startswith="Chair").order_by("name")
