@@ -302,8 +302,8 @@ class Listing:
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:
         """The products that rules and exploration want to be looked at, however they rank.
 
-        A list of which only what is retrieved is true takes in nothing but what somebody pinned to it, and where
-        nothing can be retrieved not even that: it would stand alone below a heading that says something else.
+        A list of which only what is retrieved is true takes in nothing but what somebody pinned to it; where
+        nothing can be retrieved not even that, for it would stand alone below a heading about something else.
         """
         if self.usual.reminds or not (self.weights or self._fallback):
             return
