@@ -29,7 +29,7 @@ from benchmarks.capture import make_products  # noqa: E402
 from benchmarks.serving import clustered  # noqa: E402
 from shop_recs.conf import get_product_model, settings  # noqa: E402
 from shop_recs.models import Feedback, FeedbackKind, Impression, Interaction, Kind, Placement, Visitor  # noqa: E402
-from shop_recs.serving import context, ladder, retrieve, rules  # noqa: E402
+from shop_recs.serving import context, eligible, ladder, retrieve  # noqa: E402
 from shop_recs.tracking.identity import Shopper  # noqa: E402
 from tests.serving.versions import publish_vectors  # noqa: E402
 
@@ -136,8 +136,8 @@ def rankings(visitors: dict[int, Shopper]) -> dict[str, Callable[[], object]]:
     rung = next(ladder.for_shopper(seen))
 
     def ranked(hidden_from: Shopper) -> Callable[[], object]:
-        candidates = rules.leave_out(
-            rules.available(), shopper=context.NOBODY, request=None, bought=False, feedback_of=hidden_from
+        candidates = eligible.leave_out(
+            eligible.available(), shopper=context.NOBODY, request=None, bought=False, feedback_of=hidden_from
         )
         return lambda: retrieve.nearest(candidates, rung, seen, limit=12)
 

@@ -22,8 +22,8 @@ from shop_recs.conf import get_product_model, settings
 from shop_recs.models import FeedbackKind
 from shop_recs.serving import Recommendation, Recommendations
 from shop_recs.serving.cards import Card, card
+from shop_recs.serving.eligible import key_of, listed
 from shop_recs.serving.kinds import USUAL
-from shop_recs.serving.rules import key_of, listed
 from shop_recs.tracking.beacon import track_list
 from shop_recs.tracking.failures import quietly
 

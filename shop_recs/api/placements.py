@@ -22,8 +22,8 @@ from shop_recs.api.serializers import (
     RecommendationsSerializer,
 )
 from shop_recs.exceptions import UnknownPlacement
+from shop_recs.serving.eligible import in_order
 from shop_recs.serving.placements import Ask
-from shop_recs.serving.rules import in_order
 from shop_recs.tracking.identity import bare
 
 LISTS_AT_ONCE = 12

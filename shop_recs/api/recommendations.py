@@ -17,8 +17,8 @@ from shop_recs.api.lists import EXPLAIN, lists
 from shop_recs.api.schema import extend_schema
 from shop_recs.api.serializers import PersonalQuerySerializer, QuerySerializer, RecommendationsSerializer
 from shop_recs.api.throttles import RecommendationsThrottle
+from shop_recs.serving.eligible import available
 from shop_recs.serving.placements import FOR_YOU, SIMILAR, Ask
-from shop_recs.serving.rules import available
 from shop_recs.tracking.failures import Refused
 from shop_recs.tracking.identity import bare
 from shop_recs.tracking.record import product_key

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from shop_recs.conf import get_product_model, settings
 from shop_recs.exceptions import CannotMeasure
-from shop_recs.serving.rules import available
+from shop_recs.serving.eligible import available
 
 INSTEAD = "Measure the shop's own data, without --items."
 

@@ -19,7 +19,7 @@ from shop_recs.bench.products import invent_products
 from shop_recs.conf import settings
 from shop_recs.exceptions import CannotMeasure
 from shop_recs.models import ActiveModel, Interaction, ModelVersion, Visitor
-from shop_recs.serving.rules import available
+from shop_recs.serving.eligible import available
 from shop_recs.tracking.identity import SALT
 from shop_recs.training import lease, publish, recall
 

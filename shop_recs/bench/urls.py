@@ -20,7 +20,7 @@ from shop_recs.api.serializers import as_json
 from shop_recs.bench import filters
 from shop_recs.bench.web import ROOT
 from shop_recs.conf import get_product_model, settings
-from shop_recs.serving.rules import available
+from shop_recs.serving.eligible import available
 from shop_recs.tracking.identity import bare
 
 LENGTH = 12

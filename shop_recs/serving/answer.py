@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Manager, QuerySet
 from django.http import HttpRequest
 
-from shop_recs.serving import rules
+from shop_recs.serving import eligible
 from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.placements import FOR_YOU, SIMILAR, Ask, Page
 
@@ -79,6 +79,6 @@ def similar_items(
         TypeError: a seed is no product, or `products` is no queryset of product instances.
         ValueError: `products` cannot be ranked any more (it is sliced, combined …), or `limit` is negative.
     """
-    seeds = list(rules.seeds(product_or_products).values())
+    seeds = list(eligible.seeds(product_or_products).values())
     ask = Ask(SIMILAR, seeds, products=products, limit=limit, exclude=exclude)
     return Page(request, [ask], using=using).answer(ask)

@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from shop_recs.conf import settings
 from shop_recs.models import Exclusion, Placement, PlacementKind
-from shop_recs.serving import exploration, fusion, retrieve, rules
+from shop_recs.serving import eligible, exploration, fusion, retrieve
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
 from shop_recs.serving.context import NOBODY, Context
 from shop_recs.serving.explain import Recommendations, explained
@@ -98,7 +98,7 @@ class Listing:
     @cached_property
     def candidates(self) -> QuerySet[Any]:
         """The products that may be in the list."""
-        return rules.leave_out(
+        return eligible.leave_out(
             self.merchandising.visible(self.offered),
             [key for keys in self.left_out.values() for key in keys],
             shopper=self.hidden_from if {Exclusion.CART, Exclusion.PURCHASED} & self.excluded else NOBODY,
@@ -114,7 +114,7 @@ class Listing:
         # A router may name another replica each time, which may not have the versions of the context yet.
         products = filtered(self.page.candidates(self.ask).using(self.page.using), self.placement)
         if self.ask.category is not None:
-            products = of_category(products, rules.key_of(self.ask.category))
+            products = of_category(products, eligible.key_of(self.ask.category))
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
             products = arrived(products, self.sources.days(PlacementKind.NEW_ARRIVALS))
         return products

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from shop_recs.conf import settings
 from shop_recs.models import Placement
-from shop_recs.serving import rules
+from shop_recs.serving import eligible
 from shop_recs.serving.kinds import USUAL, About
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.placements import BUILT_IN, Ask, Page
@@ -65,9 +65,9 @@ def cache_key(listing: Listing, **drawn: Any) -> str:
         "rules": [[_values(stored.rule), stored.products] for stored in listing.merchandising.rules],
         "versions": {name: version.id for name, version in listing.seen.others.items()},
         "seeds": listing.seeds,
-        "category": rules.key_of(listing.ask.category),
+        "category": eligible.key_of(listing.ask.category),
         "limit": listing.limit,
-        "exclude": [rules.key_of(product) for product in listing.ask.exclude],
+        "exclude": [eligible.key_of(product) for product in listing.ask.exclude],
         "products": fingerprint(listing.offered),
         "drawn": drawn,
     }

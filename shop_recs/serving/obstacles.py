@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shop_recs.conf import settings
 from shop_recs.models import Action, Exclusion, PlacementKind
-from shop_recs.serving import rules
+from shop_recs.serving import eligible
 from shop_recs.serving.arrangement import Wishes, arranged
 from shop_recs.serving.context import NOBODY
 from shop_recs.serving.filters import arrived, filtered, of_category
@@ -84,7 +84,7 @@ def of_conditions(
             failed[key].append(obstacle)
     for name, left_out in listing.left_out.items():
         # The keys of pages before come as text.
-        given = {str(rules.key_of(product)) for product in left_out}
+        given = {str(eligible.key_of(product)) for product in left_out}
         for key in failed:
             failed[key] += [Obstacle(name)] * (str(key) in given)
     return failed
@@ -103,12 +103,12 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
     if not listing.placement.enabled:
         yield Obstacle("disabled"), few.none()
     given = listing.ask.products
-    offered = rules.candidates(given).using(listing.page.using)
+    offered = eligible.candidates(given).using(listing.page.using)
     yield Obstacle("unavailable" if given is None else "not_offered"), offered
     if listing.placement.filter:
         yield Obstacle("filter"), filtered(few, listing.placement)
     if listing.ask.category is not None:
-        yield Obstacle("category"), of_category(few, rules.key_of(listing.ask.category))
+        yield Obstacle("category"), of_category(few, eligible.key_of(listing.ask.category))
     if listing.placement.kind == PlacementKind.NEW_ARRIVALS:
         yield Obstacle("old"), arrived(few, listing.sources.days(PlacementKind.NEW_ARRIVALS))
     for stored in listing.merchandising.of(Action.HIDE):
@@ -117,17 +117,17 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
     if Exclusion.CART in listing.excluded:
         yield (
             Obstacle("cart"),
-            rules.leave_out(few, shopper=shopper, request=request, bought=False, carted=True),
+            eligible.leave_out(few, shopper=shopper, request=request, bought=False, carted=True),
         )
     if Exclusion.PURCHASED in listing.excluded and settings.EXCLUDE_PURCHASED:
         yield (
             Obstacle("bought"),
-            rules.leave_out(few, shopper=shopper, request=None, bought=True, carted=False),
+            eligible.leave_out(few, shopper=shopper, request=None, bought=True, carted=False),
         )
     if listing.feedback_of != NOBODY:
         yield (
             Obstacle("feedback"),
-            rules.leave_out(
+            eligible.leave_out(
                 few,
                 shopper=NOBODY,
                 request=None,

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from shop_recs.conf import settings
 from shop_recs.exceptions import UnknownPlacement
 from shop_recs.models import Placement, PlacementKind
-from shop_recs.serving import context, past, rules
+from shop_recs.serving import context, eligible, past
 from shop_recs.serving.context import NOBODY, Asked, Context
 from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.kinds import About, about
@@ -54,7 +54,7 @@ class Ask:
     @property
     def keys(self) -> list[Any]:
         """The keys of the seeds, without repeats."""
-        return list(dict.fromkeys(rules.key_of(seed) for seed in self.seeds))
+        return list(dict.fromkeys(eligible.key_of(seed) for seed in self.seeds))
 
 
 def recommend(
@@ -90,7 +90,7 @@ def recommend(
     """
     ask = Ask(
         slug,
-        rules.listed(seeds),
+        eligible.listed(seeds),
         products=products,
         category=category,
         limit=limit,
@@ -140,11 +140,11 @@ class Page:
 
     def candidates(self, ask: Ask) -> QuerySet[Any]:
         """The products that a list chooses from."""
-        return self._available if ask.products is None else rules.candidates(ask.products)
+        return self._available if ask.products is None else eligible.candidates(ask.products)
 
     @cached_property
     def _available(self) -> QuerySet[Any]:
-        return rules.available()
+        return eligible.available()
 
     @cached_property
     def asked(self) -> Asked:
@@ -221,9 +221,9 @@ class Page:
         assert self._first is not None
         if not self._first.rules:
             return NO_RULES
-        category = "" if ask.category is None else str(rules.key_of(ask.category))
+        category = "" if ask.category is None else str(eligible.key_of(ask.category))
         situation = Situation(ask.slug, ask.keys, category, self.segment, self.shopper)
-        return in_force(self._first.rules, situation, rules.candidates(ask.products))
+        return in_force(self._first.rules, situation, eligible.candidates(ask.products))
 
     def _common(self, ask: Ask, expected: About) -> Context:
         """What the first context of the page said of its placements and rules."""

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from pgvector import Vector
 
 from shop_recs.conf import settings
-from shop_recs.serving import context, ladder, retrieve, rules
+from shop_recs.serving import context, eligible, ladder, retrieve
 from shop_recs.serving.lookup import looked_up
 from shop_recs.serving.rungs import NeighbourRung, Rung, VectorRung
 from shop_recs.tracking.identity import shown_to
@@ -91,7 +91,7 @@ class RecommendableQuerySet(QuerySet[_Product]):
         Annotated with `recommendation_score`.
         """
         shopper = shown_to(request)
-        products: Self = rules.leave_out(
+        products: Self = eligible.leave_out(
             self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED, feedback_of=shopper
         )
         return _ranked(products, lambda: ladder.for_shopper(context.of_shopper(shopper, using=products.db)))
@@ -101,7 +101,7 @@ class RecommendableQuerySet(QuerySet[_Product]):
 
         Annotated with `recommendation_score`.
         """
-        seeds = list(rules.seeds(product_or_products))
+        seeds = list(eligible.seeds(product_or_products))
         products = self.exclude(pk__in=seeds)
         return _ranked(products, lambda: ladder.for_similar(context.of_products(seeds, using=products.db)))
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving import obstacles, retrieve, rules
+from shop_recs.serving import eligible, obstacles, retrieve
 from shop_recs.serving.context import Context, Event
 from shop_recs.serving.contributions import Contributions, Method, contributions, weights
 from shop_recs.serving.explain import Recommendation, Recommendations
@@ -313,7 +313,7 @@ class _Inquiry:
 def _everything(listing: Listing) -> QuerySet[Any]:
     """All products, those that may not be shown included; of a list that puts products in order, these."""
     if listing.ask.products is not None:
-        return rules.candidates(listing.ask.products).using(listing.page.using)
+        return eligible.candidates(listing.ask.products).using(listing.page.using)
     return get_product_model()._base_manager.using(listing.page.using).all()
 
 

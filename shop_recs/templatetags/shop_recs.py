@@ -11,10 +11,10 @@ from django.template.base import FilterExpression, Parser, Token, token_kwargs
 from django.template.context import Context
 
 from shop_recs import serving
+from shop_recs.serving.eligible import listed
 from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.neutral import page_of
 from shop_recs.serving.placements import Ask
-from shop_recs.serving.rules import listed
 from shop_recs.tracking.beacon import track_list, track_view
 from shop_recs.widgets import drawn, harmless, room
 

@@ -13,7 +13,7 @@ from shop_recs.algorithms.encoders import Encoder
 from shop_recs.models import Kind
 from shop_recs.serving import context, ladder, retrieve
 from shop_recs.serving.contributions import Method, contributions
-from shop_recs.serving.rules import available
+from shop_recs.serving.eligible import available
 from shop_recs.tracking.identity import Shopper
 from tests.serving.versions import neighbours, publish_neighbours, publish_popularity, publish_vectors
 

@@ -11,7 +11,7 @@ from shop_recs import recommended_for_you, similar_items
 from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.conf import get_product_model
 from shop_recs.models import ItemNeighbour, Kind, ModelVersion
-from shop_recs.serving import context, ladder, retrieve, rules
+from shop_recs.serving import context, eligible, ladder, retrieve
 from shop_recs.serving.retrieve import Pool
 from shop_recs.tracking.identity import shopper_of
 from shop_recs.training import partitions
@@ -151,9 +151,9 @@ def test_a_version_that_was_dropped_since_the_context_answers_nothing(
     seen = context.of_shopper(shopper_of(request_of(visitor)), using="default")
     (rung,) = ladder.for_shopper(seen)
     partitions.drop(beside.pk)
-    assert retrieve.nearest(rules.available(), rung, seen, limit=4) == []
-    pools = [Pool(rules.available(), rung, 4), Pool(rules.available(), None, 4)]
-    filled = retrieve.candidates(rules.available(), pools)
+    assert retrieve.nearest(eligible.available(), rung, seen, limit=4) == []
+    pools = [Pool(eligible.available(), rung, 4), Pool(eligible.available(), None, 4)]
+    filled = retrieve.candidates(eligible.available(), pools)
     assert [candidate.measured for candidate in filled] == [{}] * 4
 
 
