@@ -14,8 +14,8 @@ from shop_recs.models.visitors import Visitor
 class Impression(models.Model):
     """Products of one list that came into a visitor's view together.
 
-    A list that is scrolled makes several. One row for all its products takes a fifth of the space of one for
-    each, and less time to write. `products` maps keys, as text, to ranks: 1 is the first of the list.
+    A list that is scrolled makes several. One row for all its products takes a quarter of the space of one
+    for each, and less time to write. `products` maps keys, as text, to ranks: 1 is the first of the list.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
