@@ -49,9 +49,7 @@ class PlacementForm(AnyForm):
             "days": _("Of new arrivals, recently viewed and still in mind."),
             "diversity": _("0 to 1: how much likeness to what stands above counts against a product."),
             "exploration": _("0 to 1: share of the places for what is new or seldom chosen."),
-            "fatigue": _(
-                "0 to 1: what each further time that a product was shown in vain takes of its worth."
-            ),
+            "fatigue": _("0 to 1: what a product loses each time that it is shown in vain."),
         }
 
     def clean(self) -> dict[str, Any]:
