@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from time import perf_counter
@@ -12,17 +13,19 @@ from uuid import UUID
 import numpy as np
 from django.db import transaction
 
-from shop_recs.algorithms.base import FittedVectors
+from shop_recs.algorithms.base import FittedVectors, TrainingData
 from shop_recs.bench import web
 from shop_recs.bench.figures import Row, percentiles
 from shop_recs.bench.load import Answer, Client, request
 from shop_recs.bench.shop import Enter, Shop, cookie, fits, invented_log, publish_fit
 from shop_recs.models import ItemVector, ModelVersion
-from shop_recs.training import partitions, publish
+from shop_recs.training import partitions, publish, recall
 from shop_recs.training.contents import contents_of
 
 FLIPS = 100
-READERS = 2
+READERS, PAUSE_SECONDS = 2, 0.05
+WIDTHS = (40, 64, 100, 160, 250, 400)
+"""Values of `hnsw.ef_search` whose recall is shown."""
 
 
 def measure(shop: Shop, *, dimensions: int, enter: Enter) -> Iterator[Row]:
@@ -48,6 +51,7 @@ def measure(shop: Shop, *, dimensions: int, enter: Enter) -> Iterator[Row]:
     yield Row("publish, all of it", sum(phases.values()), "s", floor)
     for phase, seconds in phases.items():
         yield Row(f"publish, {phase}", seconds, "s")
+    yield from _recalls(version, moved, log)
     enter("flipping under load")
     yield from _flips(shop, [served, version])
 
@@ -67,6 +71,23 @@ class _Clock:
         """Seconds of each phase, of the last until now."""
         ends = [*list(self._began.values())[1:], perf_counter()]
         return {phase: end - began for (phase, began), end in zip(self._began.items(), ends, strict=True)}
+
+
+def _recalls(version: ModelVersion, fitted: FittedVectors, log: TrainingData) -> Iterator[Row]:
+    """What the publish measured of its index, and what other widths of search find."""
+    for use, found in version.metrics.get("index", {}).items():
+        yield Row(f"recall@20, {use}, as published", found["recall@20"], "share")
+        yield Row(f"ef_search, {use}, as published", found["ef_search"], "")
+    if "index" not in version.metrics:
+        return
+    vectors = fitted.item_vectors[fitted.known]
+    drawn = np.random.default_rng(0).permutation(len(vectors))[: recall.QUERIES]
+    personal = recall.queries_of(fitted, log)
+    assert personal is not None  # of the encoder of ALS, which looks at a history
+    searches = {"personal": (personal, False), "similar": (vectors[drawn], True)}
+    for use, (queries, by_angle) in searches.items():
+        found = recall.by_width(version.pk, vectors, queries, by_angle=by_angle, widths=WIDTHS)
+        yield from (Row(f"recall@20, {use}, ef_search {width}", share, "share") for width, share in found)
 
 
 def _seconds_of_a_copy(fitted: FittedVectors, shop: Shop) -> float:
@@ -91,7 +112,10 @@ def _flips(shop: Shop, versions: list[ModelVersion]) -> Iterator[Row]:
         readers = [threading.Thread(target=asked.until_told) for _ in range(READERS)]
         for reader in readers:
             reader.start()
-        taken = [_milliseconds_of_a_flip(versions[flip % 2]) for flip in range(1, FLIPS + 1)]
+        taken = []
+        for flip in range(1, FLIPS + 1):
+            taken.append(_milliseconds_of_a_flip(versions[flip % 2]))
+            time.sleep(PAUSE_SECONDS)
         asked.enough.set()
         for reader in readers:
             reader.join()

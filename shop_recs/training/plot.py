@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,13 +54,28 @@ def save(comparison: Comparison, path: Path) -> None:
     Raises:
         ValueError, ImportError: as `require_plottable`.
     """
+    write(lambda: _figure(comparison), path)
+
+
+def write(figure: Callable[[], Figure], path: Path) -> None:
+    """Write a figure into a file; raises as `save` does."""
     require_plottable(path)
     from matplotlib import rc_context
 
     # A fixed salt and no date make the same plot the same file; letters stay letters.
     with rc_context({"svg.hashsalt": "shop_recs", "svg.fonttype": "none"}):
         metadata = {"Date": None} if path.suffix == ".svg" else {}
-        _figure(comparison).savefig(path, transparent=True, dpi=150, metadata=metadata)
+        figure().savefig(path, transparent=True, dpi=150, metadata=metadata)
+
+
+def dress(axes: Axes) -> None:
+    """Give axes the colours and lines of all our plots."""
+    axes.grid(color=INK, alpha=0.25, linewidth=0.6)
+    axes.tick_params(which="both", colors=INK, labelsize=9)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
 
 
 def _figure(comparison: Comparison) -> Figure:
@@ -102,12 +117,7 @@ def _draw(axes: Axes, points: Points, colours: Mapping[str, str]) -> None:
     for name, (x, y) in points.items():
         axes.plot(x, y, "o", color=colours[name], markersize=8)
     axes.margins(x=0.2, y=0.2)
-    axes.grid(color=INK, alpha=0.25, linewidth=0.6)
-    axes.tick_params(which="both", colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(INK)
-    axes.yaxis.label.set_color(INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
+    dress(axes)
 
 
 def _label(axes: Axes, points: Points, colours: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,26 @@ def measured(
     return found
 
 
-def _narrowest(version_id: int, vectors: Floats, queries: Floats, *, by_angle: bool) -> dict[str, Any]:
-    """The narrowest search that finds enough."""
+def by_width(
+    version_id: int, vectors: Floats, queries: Floats, *, by_angle: bool, widths: Iterable[int] = WIDTHS
+) -> Iterator[tuple[int, float]]:
+    """The share that searches of each width find; what nobody asks for is not searched.
+
+    Args:
+        version_id: whose table it is, indexed.
+        vectors: `(n, d)`, what lies in the table.
+        queries: `(q, d)`.
+        by_angle: by cosine instead of the inner product.
+        widths: of the searches.
+    """
     farthest = _farthest(_units(vectors), _units(queries)) + 1 if by_angle else _farthest(vectors, queries)
-    for width in WIDTHS:
-        recall = float(np.mean(_shares(version_id, queries, farthest, by_angle=by_angle, width=width)))
+    for width in widths:
+        yield width, float(np.mean(_shares(version_id, queries, farthest, by_angle=by_angle, width=width)))
+
+
+def _narrowest(version_id: int, vectors: Floats, queries: Floats, *, by_angle: bool) -> dict[str, Any]:
+    """The narrowest search that finds enough, or else the widest."""
+    for width, recall in by_width(version_id, vectors, queries, by_angle=by_angle):  # noqa: B007
         if recall >= ENOUGH:
             break
     return {"ef_search": width, f"recall@{LENGTH}": round(recall, 4)}

@@ -64,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _measure(self, options: Mapping[str, Any]) -> None:
-        from shop_recs.bench import figures
+        from shop_recs.bench import figures, plot
 
         _require_sound(options)
         if options["plot"]:
@@ -76,6 +76,8 @@ class Command(BaseCommand):
             )
         else:
             self.stdout.write(figures.table(runs))
+        if options["plot"]:
+            plot.save(runs, options["plot"])
 
     def _run(self, items: int | None, options: Mapping[str, Any]) -> Run:
         """The figures of one catalogue: invented in a database of its own, or the shop's."""
