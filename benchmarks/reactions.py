@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import django
+import numpy as np
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 os.environ.setdefault("TEST_DATABASE_NAME", "test_benchmark_reactions")
@@ -26,7 +27,6 @@ from django.test.runner import DiscoverRunner  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from benchmarks.capture import make_products  # noqa: E402
-from benchmarks.serving import clustered  # noqa: E402
 from shop_recs.conf import get_product_model, settings  # noqa: E402
 from shop_recs.models import Feedback, FeedbackKind, Impression, Interaction, Kind, Placement, Visitor  # noqa: E402
 from shop_recs.serving import context, eligible, ladder, retrieve  # noqa: E402
@@ -185,6 +185,14 @@ def measure(cases: dict[str, Callable[[], object]], *, rounds: int) -> None:
     for name, values in times.items():
         p99 = statistics.quantiles(values, n=100)[98]
         print(f"{name:36} p50 {statistics.median(values):6.3f} ms   p99 {p99:6.3f} ms")
+
+
+def clustered(size: int) -> np.ndarray:
+    """`(size, 64)` vectors around a hundred centres, of uneven length."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(100, 64))
+    vectors = centres[np.arange(size) % 100] + rng.normal(scale=0.7, size=(size, 64))
+    return (vectors * rng.lognormal(sigma=0.4, size=(size, 1))).astype(np.float32)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Settings and pages of the shop that the serving benchmark asks; with and without the app."""
+"""Settings and pages of the shop that the footprint is measured of; with and without the app."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from tests.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE, SHOP_RECS
 
 DATABASES["default"]["CONN_MAX_AGE"] = None  # a warm server keeps its connection, on both sides
 SHOP_RECS["THROTTLE_RATES"] = {"recommendations": None}
-ROOT_URLCONF = "benchmarks.serving_urls"
+SHOP_RECS["LADDER"] = ["als", "popular"]
+ROOT_URLCONF = "benchmarks.footprint_urls"
 
 if os.environ.get("WITHOUT_SHOP_RECS"):
     INSTALLED_APPS.remove("shop_recs")
