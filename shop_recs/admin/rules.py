@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from shop_recs.admin.placements import FILTER_HELP, UsualField
 from shop_recs.admin.preview import PreviewAdmin, RuleOnlookerForm, shown, slugs
 from shop_recs.conf import get_product_model
-from shop_recs.models import MerchandisingRule
+from shop_recs.models import Interaction, MerchandisingRule
 from shop_recs.serving import preview
+from shop_recs.serving.lookup import ListedPosition
 from shop_recs.serving.placements import Ask
 from shop_recs.serving.retrieve import category_field
 from shop_recs.serving.sound import require_own_function, require_runnable, require_sound_rule
@@ -52,6 +53,39 @@ class KeysField(ChoiceOfRows):
         return [str(chosen.pk) for chosen in super().clean(value)]
 
 
+class IdsInput(forms.TextInput):
+    """Ids with commas between them."""
+
+    def format_value(self, value: Any) -> str | None:
+        return ", ".join(map(str, value)) if isinstance(value, list) else super().format_value(value)
+
+
+class ProductsField(ChoiceOfRows):
+    """Keys of products in the order in which they are named.
+
+    Args:
+        named: those that the rule has already; what of them is gone stays, lest a condition become empty.
+    """
+
+    def __init__(self, *, named: Sequence[Any], **kwargs: Any) -> None:
+        products = get_product_model()._default_manager.all()
+        super().__init__(products.order_by(ListedPosition(named), "pk"), required=False, **kwargs)
+        self.named = [str(key) for key in named]
+
+    def clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [key for part in value.split(",") if (key := part.strip())]
+        super().clean(value)
+        there = set(
+            map(
+                str,
+                get_product_model()._default_manager.filter(pk__in=self.named).values_list("pk", flat=True),
+            )
+        )
+        gone = (key for key in self.named if key not in there)
+        return list(dict.fromkeys([*map(str, value or ()), *gone]))
+
+
 class RuleForm(AnyForm):
     """A rule that says what it does with which products."""
 
@@ -64,6 +98,12 @@ class RuleForm(AnyForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["products"] = _products(self.instance.products, capfirst(_("products")))
+        self.fields["sources"] = _products(
+            self.instance.sources,
+            capfirst(_("source products")),
+            help_text=_("In force where a list starts from one of these."),
+        )
         self.fields["categories"] = _categories()
         self.fields["placements"] = _placements(self.instance)
 
@@ -72,10 +112,20 @@ class RuleForm(AnyForm):
         cleaned["filter"] = {} if cleaned.get("filter") is None else cleaned["filter"]
         if not self.errors:
             require_own_function(cleaned["filter"])
-            columns = {name: value for name, value in cleaned.items() if name not in ("products", "sources")}
-            require_sound_rule(MerchandisingRule(**columns), lists_products=bool(cleaned["products"]))
+            require_sound_rule(MerchandisingRule(**cleaned))
             require_runnable(cleaned["filter"])
         return cleaned
+
+
+def _products(keys: Sequence[Any], label: Any, **words: Any) -> forms.Field:
+    """Products, searched for by name where the shop's own admin can do so, else by their ids."""
+    products = admin.site._registry.get(get_product_model())
+    if products and products.search_fields:
+        relation = Interaction._meta.get_field("product")
+        words["widget"] = AutocompleteSelectMultiple(relation, admin.site)
+    else:
+        words["widget"] = IdsInput
+    return ProductsField(named=keys, label=label, **words)
 
 
 def _placements(rule: MerchandisingRule) -> forms.Field:
@@ -122,26 +172,6 @@ class MerchandisingRuleAdmin(PreviewAdmin):
         (_("When"), {"fields": ["starts_at", "ends_at", "priority", "percent"]}),
     ]
 
-    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Products are searched for by name where the shop's own admin can do so."""
-        return ("products", "sources") if self._searched else ()
-
-    @property
-    def raw_id_fields(self) -> tuple[str, ...]:  # type: ignore[override]
-        """A list of all products would be too long to choose from."""
-        return () if self._searched else ("products", "sources")
-
-    @property
-    def _searched(self) -> bool:
-        try:
-            products = self.admin_site._registry.get(get_product_model())
-        except ImproperlyConfigured:
-            return False  # E001 says so, and wants to be heard
-        return bool(products and products.search_fields)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MerchandisingRule]:
-        return super().get_queryset(request).prefetch_related("sources")
-
     @admin.display(description=_("in force"), boolean=True)
     def running(self, rule: MerchandisingRule) -> bool:
         now = timezone.now()
@@ -150,14 +180,17 @@ class MerchandisingRuleAdmin(PreviewAdmin):
 
     @admin.display(description=_("where"))
     def everywhere(self, rule: MerchandisingRule) -> str:
-        where = [*rule.placements, *rule.segments, *map(str, rule.sources.all())]
+        where = [*rule.placements, *rule.segments]
+        if rule.sources:
+            where.append(str(_("certain products")))
         if rule.categories:
             where.append(str(_("certain categories")))
         return ", ".join(where) or str(_("everywhere"))
 
     def previewed(self, obj: MerchandisingRule, form: Any, onlooker: dict[str, Any]) -> dict[str, Any]:
-        keys = {name: [product.pk for product in form.cleaned_data[name]] for name in ("products", "sources")}
         ask = Ask(onlooker["placement"], onlooker["seeds"])
-        before, after = preview.of_rule(obj, keys["products"], keys["sources"], ask, onlooker["shopper"])
+        tried = preview.of_rule(obj, ask, onlooker["shopper"])
+        before, after = tried.before, tried.after
         lists = [(_("Before"), shown(before)), (_("After"), shown(after, before=before))]
-        return {"heading": after.heading, "lists": lists, "same": list(before) == list(after)}
+        same = list(before) == list(after)
+        return {"heading": after.heading, "lists": lists, "same": same, "holds": tried.holds}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import django.core.validators
 from django.db import migrations, models
 
-from shop_recs import conf
-
 
 class Migration(migrations.Migration):
-    dependencies = [("shop_recs", "0007_placements"), conf.product_migration_dependency()]
+    dependencies = [("shop_recs", "0007_placements")]
 
     operations = [
         migrations.AddField(
@@ -167,24 +165,14 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "products",
-                    models.ManyToManyField(
-                        blank=True,
-                        db_constraint=False,
-                        db_table="shop_recs_ruleproduct",
-                        related_name="+",
-                        to=conf.product_model_string(),
-                        verbose_name="products",
-                    ),
+                    models.JSONField(blank=True, default=list, verbose_name="products"),
                 ),
                 (
                     "sources",
-                    models.ManyToManyField(
+                    models.JSONField(
                         blank=True,
-                        db_constraint=False,
-                        db_table="shop_recs_rulesource",
+                        default=list,
                         help_text="In force where a list starts from one of these.",
-                        related_name="+",
-                        to=conf.product_model_string(),
                         verbose_name="source products",
                     ),
                 ),

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from shop_recs.conf import product_model_string
 from shop_recs.models.placements import MAX_LIMIT
 
 
@@ -27,20 +24,14 @@ class MerchandisingRule(models.Model):
     """A rule over lists: what it does, with which products, and where and when it is in force.
 
     Its products are those of `products`, or else those that `filter` lets pass, which is written as that of a
-    placement. A condition that is left empty always holds.
+    placement. A condition that is left empty always holds. Products and sources are keys, in the order in
+    which they were named, and stay when the product goes: a condition does not become empty by that.
     """
 
     name = models.CharField(_("name"), max_length=100)
     enabled = models.BooleanField(_("enabled"), default=True)
     action = models.CharField(_("action"), max_length=8, choices=Action)
-    products: models.ManyToManyField[Any, Any] = models.ManyToManyField(
-        product_model_string(),
-        verbose_name=_("products"),
-        blank=True,
-        related_name="+",
-        db_table="shop_recs_ruleproduct",
-        db_constraint=False,
-    )
+    products = models.JSONField(_("products"), default=list, blank=True)
     filter = models.JSONField(_("filter"), default=dict, blank=True)
     position = models.PositiveSmallIntegerField(
         _("position"),
@@ -85,13 +76,10 @@ class MerchandisingRule(models.Model):
         help_text=_("Shown on products that are in the list by this rule, “Sponsored” say."),
     )
     placements = models.JSONField(_("placements"), default=list, blank=True)
-    sources: models.ManyToManyField[Any, Any] = models.ManyToManyField(
-        product_model_string(),
-        verbose_name=_("source products"),
+    sources = models.JSONField(
+        _("source products"),
+        default=list,
         blank=True,
-        related_name="+",
-        db_table="shop_recs_rulesource",
-        db_constraint=False,
         help_text=_("In force where a list starts from one of these."),
     )
     categories = models.JSONField(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -215,12 +217,14 @@ class Asked:
         slugs: of the placements.
         seeds: keys of all products that its lists start from.
         fatigue_of: whose impressions count where a placement has a fatigue.
+        draft: a placement that is not stored, and counts as if it were.
         instead: id of a version to serve instead of its algorithm's active one, to compare the two.
     """
 
     slugs: Sequence[str] = ()
     seeds: Sequence[Any] = ()
     fatigue_of: Shopper = NOBODY
+    draft: Placement | None = None
     instead: int | None = None
 
 
@@ -236,10 +240,7 @@ _OF_PAGE = """(
 ), (
     SELECT json_agg(rule ORDER BY rule.priority DESC, rule.id)
     FROM (
-        SELECT rule.*,
-               ARRAY(SELECT {product} FROM {rule_products} WHERE {rule} = rule.id ORDER BY id) AS keys,
-               ARRAY(SELECT {product} FROM {rule_sources} WHERE {rule} = rule.id) AS sources,
-               {seeds_of_category} AS of_category
+        SELECT rule.*, {seeds_of_category} AS of_category
         FROM shop_recs_merchandisingrule AS rule
         WHERE rule.enabled AND (rule.placements = '[]' OR rule.placements ?| %(slugs)s::text[])
           AND (rule.starts_at IS NULL OR rule.starts_at <= statement_timestamp())
@@ -319,13 +320,13 @@ def _read(
         or_blended=_OR_BLENDED if asked.slugs else "",
         pointers=_POINTERS if asked.instead is None else _POINTERS_BUT_ONE,
     )
-    algorithms = [*settings.LADDER, *(_blended(asked.slugs) if asked.slugs else ())]
+    algorithms = [*settings.LADDER, *(_blended(asked) if asked.slugs else ())]
     always = {
         "algorithms": algorithms,
         "held": encoding.held(),
         "slugs": list(asked.slugs),
         "seeds": list(asked.seeds),
-        "fatigue": any((settings.PLACEMENTS.get(slug) or {}).get("FATIGUE") for slug in asked.slugs),
+        "fatigue": any(placement.fatigue for placement in _without_rows(asked)),
         "user": asked.fatigue_of.user_id,
         "visitor": asked.fatigue_of.visitor_id,
         "instead": asked.instead,
@@ -357,23 +358,25 @@ def _shown(asked: Asked) -> str:
 def _of_page(connection: BaseDatabaseWrapper) -> str:
     """SQL of the rows of placements and of rules."""
     quote, meta = connection.ops.quote_name, get_product_model()._meta
-    products = MerchandisingRule._meta.get_field("products")
     category = _columns().get(str(settings.PRODUCT_FIELDS["category"]))
     names = {"table": quote(meta.db_table), "key": quote(str(meta.pk.column))}
     seeds = _SEEDS_OF_CATEGORY.format(**names, category=quote(category or ""), key_type=_key_type(connection))
-    return _OF_PAGE.format(
-        product=quote(products.m2m_reverse_name()),
-        rule=quote(products.m2m_column_name()),
-        rule_products=quote(MerchandisingRule.products.through._meta.db_table),
-        rule_sources=quote(MerchandisingRule.sources.through._meta.db_table),
-        seeds_of_category=seeds if category else f"ARRAY[]::{_key_type(connection)}[]",
-    )
+    none = f"ARRAY[]::{_key_type(connection)}[]"
+    return _OF_PAGE.format(seeds_of_category=seeds if category else none)
 
 
 def _rule(row: dict[str, Any]) -> StoredRule:
-    to_key = get_product_model()._meta.pk.to_python
-    keys = [[to_key(key) for key in row.pop(name)] for name in ("keys", "sources", "of_category")]
-    return StoredRule(_made(MerchandisingRule, row), *keys)
+    rule = _made(MerchandisingRule, row)
+    return StoredRule(rule, to_keys(rule.products), to_keys(rule.sources), to_keys(row["of_category"]))
+
+
+def to_keys(values: Sequence[Any]) -> list[Any]:
+    """Keys as the product's model has them, of what JSON has of them; without what is none."""
+    keys = []
+    for value in values:
+        with suppress(ValidationError):
+            keys.append(get_product_model()._meta.pk.to_python(value))
+    return keys
 
 
 def _made(model: type[_Row], row: Mapping[str, Any]) -> _Row:
@@ -386,14 +389,18 @@ def _by_key(counts: str) -> dict[Any, int]:
     return {to_key(key): count for key, count in json.loads(counts).items()}
 
 
-def _blended(slugs: Sequence[str]) -> list[str]:
-    """Sources that the settings of some placements name, or that come with every installation."""
-    entries = (settings.PLACEMENTS.get(slug) or {} for slug in slugs)
-    return [
-        "bought_together",
-        "also_bought",
-        *chain.from_iterable(entry.get("BLEND", ()) for entry in entries),
-    ]
+def _blended(asked: Asked) -> list[str]:
+    """Sources that placements of the settings blend, or that come with every installation."""
+    return ["bought_together", "also_bought", *chain(*(one.blend for one in _without_rows(asked)))]
+
+
+def _without_rows(asked: Asked) -> Iterator[Placement]:
+    """The placements of which no row of the database tells."""
+    for slug in asked.slugs:
+        if entry := settings.PLACEMENTS.get(slug):
+            yield Placement.of_settings(slug, entry)
+    if asked.draft:
+        yield asked.draft
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:

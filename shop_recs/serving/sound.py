@@ -32,16 +32,13 @@ def require_sound(placement: Placement) -> None:
     _refuse(_of_placement(placement))
 
 
-def require_sound_rule(rule: MerchandisingRule, *, lists_products: bool) -> None:
+def require_sound_rule(rule: MerchandisingRule) -> None:
     """Refuse a merchandising rule that says too little or too much.
-
-    Args:
-        lists_products: whether it names its products one by one.
 
     Raises:
         ValidationError: by field, what is wrong and what may be written.
     """
-    _refuse(_of_rule(rule, lists_products=lists_products))
+    _refuse(_of_rule(rule))
 
 
 def require_own_function(rule: object) -> None:
@@ -89,8 +86,8 @@ def _of_placement(placement: Placement) -> Problems:
         yield "filter", str(error)
 
 
-def _of_rule(rule: MerchandisingRule, *, lists_products: bool) -> Problems:
-    yield from _of_products(rule, lists_products=lists_products)
+def _of_rule(rule: MerchandisingRule) -> Problems:
+    yield from _of_products(rule)
     if rule.action == Action.BOOST and rule.factor is not None and rule.factor <= 1:
         yield "factor", _("A boost multiplies by more than 1.")
     if rule.action == Action.BURY and rule.factor is not None and rule.factor >= 1:
@@ -103,7 +100,8 @@ def _of_rule(rule: MerchandisingRule, *, lists_products: bool) -> Problems:
         yield "ends_at", _("It would end before it begins.")
 
 
-def _of_products(rule: MerchandisingRule, *, lists_products: bool) -> Problems:
+def _of_products(rule: MerchandisingRule) -> Problems:
+    lists_products = bool(rule.products)
     if rule.action == Action.CAP:
         if lists_products or rule.filter:
             yield "action", _("A cap counts all products; name none.")

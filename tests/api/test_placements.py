@@ -78,8 +78,8 @@ def test_a_category_has_its_own_bestsellers(client, popular):
 
 
 def test_what_a_rule_favours_is_marked(client, popular):
-    rule = MerchandisingRule.objects.create(name="Sale", action="pin", position=2, label="Sponsored")
-    rule.products.set([popular[7]])
+    pinned = {"products": [str(popular[7].pk)], "position": 2}
+    MerchandisingRule.objects.create(name="Sale", action="pin", label="Sponsored", **pinned)
     items = client.get(address("popular"), {"limit": 3}).json()["items"]
     marks = [(item["title"], item["boosted"], item["label"]) for item in items]
     assert marks[1:] == [("Product 7", True, "Sponsored"), ("Product 1", False, "")]

@@ -20,15 +20,20 @@ def names(products):
     return [product.name for product in products]
 
 
+def keys_of(products):
+    """The keys as JSON has them."""
+    return [product.pk if isinstance(product.pk, int) else str(product.pk) for product in products]
+
+
 @pytest.fixture
 def rule(db):
     """A rule in force everywhere: `rule("pin", lamp, position=1)`."""
 
     def make(action, *products, sources=(), **fields):
-        made = MerchandisingRule.objects.create(name=fields.pop("name", action), action=action, **fields)
-        made.products.set(products)
-        made.sources.set(sources)
-        return made
+        keys = {"products": keys_of(products), "sources": keys_of(sources)}
+        return MerchandisingRule.objects.create(
+            name=fields.pop("name", action), action=action, **keys, **fields
+        )
 
     return make
 
@@ -447,3 +452,16 @@ class TestFatigue:
         best = recommend("home", shop, limit=5)[0]
         self.show(Visitor.objects.create(), best, 20)
         assert recommend("home", shop, limit=5)[0] == best
+
+
+def test_a_rule_stays_where_it_was_when_its_source_goes(shop, shelves, rule):
+    chairs, lamps = shelves
+    rule("pin", lamps[4], position=1, sources=[chairs[1]])
+    chairs[1].delete()
+    assert recommended_for_you(shop, limit=2)[0] != lamps[4]
+
+
+def test_several_pins_stand_in_the_order_in_which_they_are_named(shop, shelves, rule):
+    lamps = shelves[1]
+    rule("pin", lamps[3], lamps[0], lamps[4], position=2)
+    assert recommended_for_you(shop, limit=5)[1:4] == [lamps[3], lamps[0], lamps[4]]

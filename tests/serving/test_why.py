@@ -45,9 +45,8 @@ def rule(db):
     """Store a rule: `rule(Action.HIDE, chair, name="no chairs")`."""
 
     def store(action, *products, **fields):
-        stored = MerchandisingRule.objects.create(action=action, **{"name": "a rule", **fields})
-        stored.products.set(products)
-        return stored
+        keys = [str(product.pk) for product in products]
+        return MerchandisingRule.objects.create(action=action, products=keys, **{"name": "a rule", **fields})
 
     return store
 
