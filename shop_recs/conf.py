@@ -182,6 +182,10 @@ class Defaults:
     `EXPLORATION` and `FATIGUE`. A placement of the same slug in the admin takes precedence; None removes a
     default."""
 
+    FILTERS: tuple[str, ...] = ()
+    """Dotted paths of the functions that filters written in the admin may name; each takes a queryset of
+    products and returns one."""
+
     SEGMENT: str | None = None
     """Dotted path to a function `(request) -> str` that names the segment of a shopper (a country, a price
     list …); popularity and trends are counted in each apart."""

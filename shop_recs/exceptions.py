@@ -47,6 +47,10 @@ class BrokerUnreachable(ShopRecsError):
     """The task could not be handed to Celery's broker; nothing was queued."""
 
 
+class BrokenFilter(ShopRecsError, ValueError):
+    """A filter of a placement or a rule cannot filter products; the message says whose and why."""
+
+
 class InvalidAsk(ShopRecsError, ValueError):
     """A list was asked for in a way that cannot be answered.
 

@@ -12,7 +12,7 @@ from shop_recs.admin.preview import PreviewAdmin, shown
 from shop_recs.models import Placement
 from shop_recs.serving import preview
 from shop_recs.serving.placements import Ask
-from shop_recs.serving.sound import require_own_function, require_runnable, require_sound
+from shop_recs.serving.sound import require_harmless, require_runnable, require_sound
 
 if TYPE_CHECKING:
     AnyForm = ModelForm[Placement]
@@ -57,7 +57,7 @@ class PlacementForm(AnyForm):
         for name in ("blend", "filter"):
             cleaned[name] = {} if cleaned.get(name) is None else cleaned[name]
         if not self.errors:
-            require_own_function(cleaned["filter"])
+            require_harmless(cleaned["filter"])
             require_sound(Placement(**cleaned))
             require_runnable(cleaned["filter"])
         return cleaned

@@ -21,7 +21,7 @@ from shop_recs.serving import preview
 from shop_recs.serving.lookup import ListedPosition
 from shop_recs.serving.placements import Ask
 from shop_recs.serving.retrieve import category_field
-from shop_recs.serving.sound import require_own_function, require_runnable, require_sound_rule
+from shop_recs.serving.sound import require_harmless, require_runnable, require_sound_rule
 
 if TYPE_CHECKING:
     AnyForm = forms.ModelForm[MerchandisingRule]
@@ -111,7 +111,7 @@ class RuleForm(AnyForm):
         cleaned = super().clean() or self.cleaned_data
         cleaned["filter"] = {} if cleaned.get("filter") is None else cleaned["filter"]
         if not self.errors:
-            require_own_function(cleaned["filter"])
+            require_harmless(cleaned["filter"])
             require_sound_rule(MerchandisingRule(**cleaned))
             require_runnable(cleaned["filter"])
         return cleaned

@@ -21,7 +21,7 @@ from shop_recs.api.serializers import (
     PlacementsSerializer,
     RecommendationsSerializer,
 )
-from shop_recs.exceptions import UnknownPlacement
+from shop_recs.exceptions import InvalidAsk, UnknownPlacement
 from shop_recs.serving.eligible import in_order
 from shop_recs.serving.placements import Ask
 from shop_recs.tracking.identity import bare
@@ -80,8 +80,8 @@ class OnePlacement(PersonalView):
             (answer,) = lists(request, self, [ask], of=bare(request))
         except UnknownPlacement as error:
             raise Http404(str(error)) from error
-        except ValueError as error:
-            raise ValidationError({getattr(error, "field", "placement"): str(error)}) from error
+        except InvalidAsk as error:
+            raise ValidationError({error.field: str(error)}) from error
         return Response(answer)
 
 
@@ -105,7 +105,7 @@ class Placements(PersonalView):
             raise ValidationError({"placements": f"Ask for {LISTS_AT_ONCE} lists at most."})
         try:
             answers = lists(request, self, [_ask(entry) for entry in entries], of=bare(request))
-        except (UnknownPlacement, ValueError) as error:
+        except (UnknownPlacement, InvalidAsk) as error:
             raise ValidationError({"placements": str(error)}) from error
         return Response({"placements": answers})
 

@@ -126,7 +126,12 @@ class Migration(migrations.Migration):
                 (
                     "ranking",
                     models.CharField(
-                        choices=[("popular", "popular"), ("trending", "trending")], max_length=16
+                        choices=[
+                            ("popular", "popular"),
+                            ("trending", "trending"),
+                            ("unchosen", "chosen by nobody"),
+                        ],
+                        max_length=16,
                     ),
                 ),
                 ("segment", models.CharField(blank=True, default="", max_length=64)),

@@ -20,6 +20,7 @@ class ItemScore(models.Model):
 
         POPULAR = "popular", _("popular")
         TRENDING = "trending", _("trending")
+        UNCHOSEN = "unchosen", _("chosen by nobody")
 
     pk = models.CompositePrimaryKey("ranking", "segment", "product_id")
     ranking = models.CharField(max_length=16, choices=Ranking)

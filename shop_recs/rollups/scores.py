@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from shop_recs.conf import settings
+from shop_recs.conf import get_product_model, settings
 from shop_recs.models import KIND_NAMES, Interaction, ItemScore, Kind, RepeatInterval, Visitor
 
 BASELINE = 4
 """A trend is measured against so many windows before its own."""
+
+UNCHOSEN = 1_000
+"""Products that nobody chose of late of which a roll-up keeps the keys."""
 
 REPEATED_BY = 3
 """Buyers who must have bought a product again before its interval counts."""
@@ -60,6 +64,17 @@ DELETE FROM {score} AS old WHERE NOT EXISTS (
 )
 """
 
+# Of these exploration draws; a few at a time do, since each roll-up draws others.
+_UNCHOSEN = """
+INSERT INTO {score} (ranking, segment, product_id, score)
+SELECT 'unchosen', '', product.{key}, random() FROM {product} AS product
+WHERE NOT EXISTS (
+    SELECT FROM {score} AS known
+    WHERE known.ranking = 'popular' AND known.segment = '' AND known.product_id = product.{key}
+)
+ORDER BY random() LIMIT %(sample)s
+"""
+
 # Lines of one order, or of one day where orders have no name, are one purchase.
 _INTERVALS = """
 WITH bought AS (
@@ -91,10 +106,13 @@ _TABLES = {
 
 
 def roll_up_scores() -> None:
-    """Replace all scores by what the log says now; readers see the old ones until the commit."""
+    """Replace all scores by what the log says now; readers see the old ones until the commit.
+
+    Of the products that nobody chose a sample is kept, another each time.
+    """
     weights = {kind: settings.INTERACTION_WEIGHTS[KIND_NAMES[kind]] for kind in Kind}
     _replace(
-        _SCORES,
+        f"{_SCORES}; {_UNCHOSEN}",
         ItemScore,
         window=settings.TRENDING_DAYS,
         baseline=BASELINE,
@@ -103,6 +121,7 @@ def roll_up_scores() -> None:
         half_life=max(settings.POPULAR_DAYS / 2, 1),
         kinds=[kind.value for kind in weights],
         weights=list(weights.values()),
+        sample=UNCHOSEN,
     )
 
 
@@ -115,4 +134,9 @@ def _replace(statement: str, table: type[ItemScore | RepeatInterval], **paramete
     """Run it alone: two at a time would wait for each other's rows, or find them gone."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [table._meta.db_table])
-        cursor.execute(statement.format(**_TABLES), parameters)
+        cursor.execute(statement.format(**_TABLES, **_product(connection)), parameters)
+
+
+def _product(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    meta, quote = get_product_model()._meta, connection.ops.quote_name
+    return {"product": quote(meta.db_table), "key": quote(str(meta.pk.column))}

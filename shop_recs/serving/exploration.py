@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from shop_recs.serving.retrieve import Pool, Row
-from shop_recs.serving.rungs import RareRung
+from shop_recs.serving.rungs import RareRung, ScoreRung
 
 EXPLORED = 50
-"""Products that exploration chooses from: so many of the newest, and so many of the least popular."""
+"""Products of each kind that exploration chooses from."""
 
 SOURCE = "exploration"
 """The source of what is in a list by exploration."""
@@ -24,8 +24,9 @@ MEMBER = "explored"
 
 
 def pools(products: QuerySet[Any]) -> list[Pool]:
-    """What exploration chooses from."""
-    return [Pool(products, rung, EXPLORED) for rung in (None, RareRung("popular"))]
+    """What exploration chooses from: the newest, the least popular, and a sample of what nobody chose."""
+    rungs = (None, RareRung("popular"), ScoreRung("unchosen"))
+    return [Pool(products, rung, EXPLORED) for rung in rungs]
 
 
 def marked(row: Row) -> Row:

@@ -12,7 +12,7 @@ from django.db.models.sql.datastructures import Join
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from shop_recs.exceptions import InvalidAsk
+from shop_recs.exceptions import BrokenFilter, InvalidAsk
 from shop_recs.models import Placement
 from shop_recs.serving import retrieve
 
@@ -24,7 +24,7 @@ def filtered(products: QuerySet[Any], placement: Placement) -> QuerySet[Any]:
     """The products that the placement's filter lets pass.
 
     Raises:
-        ValueError: there is no such filter.
+        BrokenFilter: there is no such filter.
     """
     if not placement.filter:
         return products
@@ -38,7 +38,7 @@ def passing(products: QuerySet[Any], rule: Any, *, of: str) -> QuerySet[Any]:
         of: whose filter it is, for the error.
 
     Raises:
-        ValueError: there is no such filter.
+        BrokenFilter: there is no such filter.
     """
     try:
         chosen = _chosen(products, rule)
@@ -47,7 +47,9 @@ def passing(products: QuerySet[Any], rule: Any, *, of: str) -> QuerySet[Any]:
         if chosen.query.is_sliced or chosen.query.combinator:
             raise TypeError("it gives a slice or a union, which cannot be filtered any further")
     except (FieldError, TypeError, ValueError, AttributeError, ImportError, ValidationError) as error:
-        raise ValueError(f"The filter of {of} is {rule!r}, which cannot filter products: {error}") from error
+        raise BrokenFilter(
+            f"The filter of {of} is {rule!r}, which cannot filter products: {error}"
+        ) from error
     return _once(products, chosen)
 
 

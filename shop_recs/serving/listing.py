@@ -33,6 +33,12 @@ DEPTH = 4
 DEPTH_UNDER_CAPS = 10
 """The same where a cap may leave most of them out."""
 
+ROUNDS_UNDER_CAPS = 3
+"""Times that a list which a cap leaves short is filled up once more."""
+
+GIVEN_AT_MOST = 500
+"""The caller's products, in his own order, that rules can move."""
+
 AT_ONCE_BELOW = 5_000
 """Products of a version below which a scan costs less than a statement."""
 
@@ -85,6 +91,12 @@ class Listing:
         # What only a rule brought in does not make up for what the retrievers leave short.
         if min(len(chosen), len(known)) < self.limit:
             rows = known + self.filling(known, chosen)
+            chosen = self.arranged(rows)
+        # What was found may all be of values that are full by now.
+        for _round in range(ROUNDS_UNDER_CAPS if self.merchandising.caps else 0):
+            if len(chosen) == self.limit or not (more := self.filling(rows, chosen)):
+                break
+            rows = [*rows, *more]
             chosen = self.arranged(rows)
         return Stages(rows, chosen)
 
@@ -171,7 +183,7 @@ class Listing:
         rungs = list(dict.fromkeys([*self._at_once, *others_of]))
         newest = NEWEST in self._fallback
         if self.placement.kind == PlacementKind.RANK:
-            depth = self._depth if self._compares else self.limit
+            depth = max(GIVEN_AT_MOST, self._depth) if self._compares else self.limit
             found = retrieve.given(others, limit=depth, asked=self._asked)
         else:
             open_to = self.merchandising.below_caps(others, chosen)
@@ -255,6 +267,11 @@ class Listing:
         return self.usual.fallback if fallback is None else fallback
 
     @property
+    def _takes_in(self) -> bool:
+        """Whether a rule may bring in what no retriever found: not where that alone would be true."""
+        return bool(self._fallback) or self.placement.kind == PlacementKind.RANK
+
+    @property
     def _tires(self) -> bool:
         return bool(self.placement.fatigue and self.seen.shown)
 
@@ -309,7 +326,7 @@ class Listing:
             return
         if pins := list(self.merchandising.pins.values()):
             yield Pool(self.candidates.filter(pk__in=pins), None, len(pins))
-        for stored in self.merchandising.wanted() if self._fallback else ():
+        for stored in self.merchandising.wanted() if self._takes_in else ():
             products = belonging(self.candidates, stored)
             yield from (Pool(products, rung, self.limit) for rung in (*rungs, None))
         if self._explores:

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DatabaseError, transaction
-from django.db.models import Model
+from django.db.models import JSONField, Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from shop_recs.conf import get_product_model
+from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Action, Exclusion, MerchandisingRule, Placement
 from shop_recs.registry import algorithm_names
 from shop_recs.serving.filters import filtered, passing
 from shop_recs.serving.kinds import LADDER, NEWEST, POPULAR, RETRIEVERS
 
 FALLBACKS = (LADDER, POPULAR, NEWEST)
+
+UNCOUNTED = (JSONField, ArrayField)
+"""Fields whose values cannot be counted one by one."""
 
 Problems = Iterator[tuple[str, Promise | str]]
 
@@ -41,16 +45,43 @@ def require_sound_rule(rule: MerchandisingRule) -> None:
     _refuse(_of_rule(rule))
 
 
-def require_own_function(rule: object) -> None:
-    """Refuse a filter that calls a function from outside of the project's apps.
+def require_harmless(rule: object) -> None:
+    """Refuse a filter of the admin that would call any function, or read what products do not say.
+
+    By the products that pass, a condition on their buyers would tell what the admin does not show.
 
     Raises:
-        ValidationError: it does.
+        ValidationError: what is not allowed, and what is.
     """
-    if not isinstance(rule, str) or "." not in rule:
-        return
-    if not any(rule.startswith(f"{config.name}.") for config in apps.get_app_configs()):
-        raise ValidationError({"filter": _("Name a function of an installed app.")})
+    if isinstance(rule, str) and "." in rule and rule not in settings.FILTERS:
+        raise ValidationError(
+            {"filter": _('Functions that filters may call are named in SHOP_RECS["FILTERS"].')}
+        )
+    if isinstance(rule, dict) and (prying := next(filter(_pries, rule), None)):
+        raise ValidationError(
+            {
+                "filter": _("%(lookup)s leads away from the product; filter by what products say themselves.")
+                % {"lookup": prying}
+            }
+        )
+
+
+def _pries(lookup: str) -> bool:
+    """Whether a lookup goes to rows that point at products, or to users."""
+    model: Any = get_product_model()
+    for name in lookup.split("__"):
+        try:
+            field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return False  # a lookup of the field before, or a mistake that is told elsewhere
+        if field.auto_created and not field.concrete:
+            return True
+        if not field.is_relation:
+            return False
+        model = field.related_model
+        if model is None or issubclass(model, get_user_model()):
+            return True
+    return False
 
 
 def require_runnable(rule: Any) -> None:
@@ -128,7 +159,7 @@ def _of_cap(rule: MerchandisingRule) -> Problems:
             field = model._meta.get_field(name) if model else None
         except FieldDoesNotExist:
             field = None
-        if field is None or field.many_to_many or field.one_to_many:
+        if field is None or not field.concrete or field.many_to_many or isinstance(field, UNCOUNTED):
             yield (
                 "per",
                 _("%(per)s is no field of which a product has one value.") % {"per": rule.per},

@@ -87,7 +87,8 @@ def test_a_rule_is_added_and_changed(admin_client, popular):
         ({"filter": '"delete"'}, "which cannot filter products"),
         ({"filter": '{"_connector": "OR"}'}, "_connector is no field"),
         ({"filter": '{"name__regex": "("}'}, "invalid regular expression"),
-        ({"filter": '"shutil.rmtree"'}, "Name a function of an installed app"),
+        ({"filter": '"shutil.rmtree"'}, "Functions that filters may call are named in SHOP_RECS"),
+        ({"filter": '{"shop_recs_vectors__version": 1}'}, "leads away from the product"),
         ({"percent": "101"}, "less than or equal to 100"),
         (
             {

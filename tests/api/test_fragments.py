@@ -265,10 +265,11 @@ class TestName:
 
     def test_differs_with_the_rules_in_force(self, shop):
         before = self.of()
-        rule = MerchandisingRule.objects.create(name="New", action="pin", position=1)
-        rule.products.add(shop[0][0])
+        keys = [str(product.pk) for product in shop[0][:2]]
+        rule = MerchandisingRule.objects.create(name="New", action="pin", products=keys[:1])
         pinned = self.of()
-        rule.products.add(shop[0][1])
+        rule.products = keys
+        rule.save()
         assert len({before, pinned, self.of()}) == 3
 
     def test_differs_with_the_products_that_may_be_shown(self, shop, settings):

@@ -116,3 +116,11 @@ def test_a_body_that_asks_nothing_is_refused(client, popular, body):
 def test_a_dozen_lists_at_once_are_enough(client, popular):
     response = client.post(MANY, {"placements": [{"placement": "popular"}] * 13}, format="json")
     assert (response.status_code, "12 lists at most" in str(response.json())) == (400, True)
+
+
+def test_a_broken_filter_tells_the_log_and_not_the_world(client, popular, caplog):
+    Placement.objects.create(slug="bad", kind="popular", filter={"wings": 2})
+    response = client.get(address("bad"))
+    assert response.status_code == 503
+    assert "wings" not in response.content.decode()
+    assert "wings" in caplog.text

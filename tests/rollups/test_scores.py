@@ -83,13 +83,13 @@ def test_rolling_up_again_replaces_what_is_no_more(products, happened):
     assert ranked("popular") == [products[1].pk]
     Interaction.objects.all().delete()
     roll_up_scores()
-    assert not ItemScore.objects.exists()
+    assert not ItemScore.objects.exclude(ranking="unchosen").exists()
 
 
 def test_what_happens_in_the_future_does_not_count(products, happened):
     happened(products[0], days_ago=-2)
     roll_up_scores()
-    assert not ItemScore.objects.exists()
+    assert not ItemScore.objects.exclude(ranking="unchosen").exists()
 
 
 def test_the_interval_is_the_median_of_those_who_bought_again(products):
@@ -110,3 +110,10 @@ def test_the_interval_is_the_median_of_those_who_bought_again(products):
     roll_up_intervals()
     interval = RepeatInterval.objects.get()
     assert (interval.product_id, round(interval.days), interval.buyers) == (coffee.pk, 30, 3)
+
+
+def test_what_nobody_chose_is_sampled_for_exploration(products, happened):
+    happened(products[0])
+    roll_up_scores()
+    unchosen = ItemScore.objects.filter(ranking="unchosen")
+    assert {score.product_id for score in unchosen} == {product.pk for product in products[1:]}

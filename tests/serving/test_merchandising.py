@@ -465,3 +465,22 @@ def test_several_pins_stand_in_the_order_in_which_they_are_named(shop, shelves, 
     lamps = shelves[1]
     rule("pin", lamps[3], lamps[0], lamps[4], position=2)
     assert recommended_for_you(shop, limit=5)[1:4] == [lamps[3], lamps[0], lamps[4]]
+
+
+def test_exploration_reaches_what_nobody_ever_chose(make_product, request_of, settings):
+    settings.SHOP_RECS = {
+        **settings.SHOP_RECS,
+        "PLACEMENTS": {"home": {"KIND": "popular", "EXPLORATION": 0.5, "LIMIT": 10}},
+    }
+    shop = [make_product(f"Product {number}") for number in range(130)]
+    for place, product in enumerate(shop[:70]):
+        ItemScore.objects.create(ranking="popular", product_id=product.pk, score=200 - place)
+    forgotten = shop[72:78]  # neither among the newest nor with any score
+    for product in forgotten:
+        ItemScore.objects.create(ranking="unchosen", product_id=product.pk, score=0.5)
+    shown = {
+        product
+        for visitor in Visitor.objects.bulk_create(Visitor() for _ in range(40))
+        for product in recommend("home", request_of(visitor))
+    }
+    assert shown & set(forgotten)
