@@ -48,7 +48,7 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package", autouse=True)
 def database_beside_an_event_loop() -> Iterator[None]:
     """Playwright runs an event loop in this thread, where Django would refuse to ask its database."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from shop_recs.models import View, Visitor
 from tests.e2e.conftest import USER_AGENT
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_event_loop")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.serving.conftest import *  # noqa: F403
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("database_beside_an_event_loop"),
 ]
 
 FRAGMENTS = "**/v1/fragments/**"

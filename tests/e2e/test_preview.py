@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from shop_recs.models import ItemScore, MerchandisingRule
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_event_loop")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

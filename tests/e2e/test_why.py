@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from shop_recs.models import Kind
 from tests.serving.conftest import *  # noqa: F403
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_event_loop")]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("database_beside_an_event_loop")]
+pytestmark = pytest.mark.browser
 
 CARDS = 12
 LEAST_CONTRAST = 4.5
