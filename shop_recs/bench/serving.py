@@ -11,11 +11,10 @@ from time import perf_counter
 from urllib.parse import urlencode
 
 from django.db import connection
-from django.http import HttpRequest
 from pgvector import Vector
 from psycopg import sql
 
-from shop_recs.bench import filters, load, web
+from shop_recs.bench import filters, knobs, load, web
 from shop_recs.bench.figures import Row, percentiles
 from shop_recs.bench.load import Answer, Client, request
 from shop_recs.bench.shop import Enter, Shop
@@ -61,6 +60,8 @@ def measure(shop: Shop, *, requests: int, seconds: float, training: bool, enter:
         yield from _throughput(port, shop, seconds)
     enter("statements")
     yield from _select(shop, requests)
+    enter("knobs")
+    yield from knobs.measure(shop, requests=requests // 4)
 
 
 def _pages(shop: Shop) -> dict[str, Messages]:
@@ -205,15 +206,8 @@ def _select(shop: Shop, requests: int) -> Iterator[Row]:
             cursor.execute(nearest, [Vector(query).to_text()])
             cursor.fetchall()
         between = perf_counter()
-        recommended_for_you(_request_of(next(visitors)))
+        recommended_for_you(knobs.request_of(next(visitors)))
         floor.append((between - started) * 1000)
         taken.append((perf_counter() - between) * 1000)
     yield from percentiles("SELECT of the nearest vectors", floor)
     yield from percentiles("recommended_for_you(), over the SELECT", taken, floor)
-
-
-def _request_of(headers: Mapping[str, str]) -> HttpRequest:
-    request = HttpRequest()
-    name, _, value = headers["Cookie"].partition("=")
-    request.COOKIES[name] = value
-    return request

@@ -19,6 +19,8 @@ from shop_recs.bench.products import invent_products
 from shop_recs.conf import settings
 from shop_recs.exceptions import CannotMeasure
 from shop_recs.models import ActiveModel, Interaction, ModelVersion, Visitor
+from shop_recs.rollups.orders import roll_up_orders
+from shop_recs.rollups.scores import roll_up_intervals, roll_up_scores
 from shop_recs.serving.eligible import available
 from shop_recs.tracking.identity import SALT
 from shop_recs.training import lease, publish, recall
@@ -135,6 +137,9 @@ def invent(items: int, *, dimensions: int, history: int, enter: Enter) -> None:
     _store(log, keys, history=history)
     for algorithm, fitted in fits(log, dimensions=dimensions, enter=enter):
         publish_fit(algorithm, fitted, keys, log=log, enter=enter)
+    enter("counting what is popular and bought together")
+    for roll_up in (roll_up_scores, roll_up_intervals, roll_up_orders):
+        roll_up()
     enter("vacuuming")
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
