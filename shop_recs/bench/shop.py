@@ -115,7 +115,11 @@ def invented_shop(items: int, *, history: int) -> Shop:
             f"The database that was kept holds {len(keys):,} products and histories of {events}: write "
             f"--items {len(keys)} --history {events}, or keep this shop under another name."
         )
-    return Shop(keys, visitors, history, _settings() | {"LADDER": LADDER}, invented=True)
+    # What is trained beside the measurements shall be as large as what is served.
+    factors = ModelVersion.objects.of("als").served().values_list("dimensions", flat=True).first()
+    als = {"BACKEND": "shop_recs.algorithms.als.ALS", "OPTIONS": {"factors": factors}}
+    given = {"LADDER": LADDER, "ALGORITHMS": {**settings.ALGORITHMS, "als": als}}
+    return Shop(keys, visitors, history, _settings() | given, invented=True)
 
 
 def invent(items: int, *, dimensions: int, history: int, enter: Enter) -> None:
