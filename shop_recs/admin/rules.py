@@ -18,9 +18,9 @@ from shop_recs.admin.preview import PreviewAdmin, RuleOnlookerForm, shown, slugs
 from shop_recs.conf import get_product_model
 from shop_recs.models import Interaction, MerchandisingRule
 from shop_recs.serving import preview
+from shop_recs.serving.catalogue import category_field
 from shop_recs.serving.lookup import ListedPosition
 from shop_recs.serving.placements import Ask
-from shop_recs.serving.retrieve import category_field
 from shop_recs.serving.sound import require_harmless, require_runnable, require_sound_rule
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from shop_recs.admin.preview import slugs
 from shop_recs.admin.shoppers import Known, find
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import ModelVersion
-from shop_recs.serving.context import NOBODY
 from shop_recs.serving.placements import Ask
+from shop_recs.serving.whose import NOBODY
 from shop_recs.serving.why import Why, explained, page_of
 from shop_recs.tracking.failures import Refused
 from shop_recs.tracking.record import product_key

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
-from typing import Any, NamedTuple, TypeVar
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
-from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
-from shop_recs.models import Kind, MerchandisingRule, Placement
-from shop_recs.serving import encoding, prepared, reactions
+from shop_recs.models import Kind, Placement
+from shop_recs.serving import asking, catalogue, encoding, prepared, reactions
+from shop_recs.serving.asking import NOTHING, Asked, StoredRule
 from shop_recs.serving.attempts import attempt
+from shop_recs.serving.lookup import key_type
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
-from shop_recs.serving.whose import of_named
+from shop_recs.serving.whose import NOBODY, of_named
 from shop_recs.tracking.identity import Shopper
-
-_Row = TypeVar("_Row", Placement, MerchandisingRule)
 
 HISTORY_LENGTH = 200
 """Events of a shopper that are read: as many as the encoder with the longest view looks at by default."""
-
-NOBODY = Shopper(visitor_id=None, user_id=None)
-
 
 NOWHERE = -1
 """The place of no event."""
@@ -45,26 +40,6 @@ class Event(NamedTuple):
     kind: int
     age: float
     title: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRule:
-    """A rule as the context read it.
-
-    Attributes:
-        rule: enabled, and within its time.
-        products: keys of its products.
-        sources: keys of the products that a list must start from.
-        of_category: keys of the page's seeds that are of one of its categories.
-    """
-
-    rule: MerchandisingRule
-    products: Sequence[Any] = ()
-    sources: Collection[Any] = ()
-    of_category: Collection[Any] = ()
-
-    def __str__(self) -> str:
-        return self.rule.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,51 +184,6 @@ _CONTEXT = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The lists of a page, as far as the context can tell something of them.
-
-    Attributes:
-        slugs: of the placements.
-        seeds: keys of all products that its lists start from.
-        fatigue_of: whose impressions count where a placement has a fatigue.
-        draft: a placement that is not stored, and counts as if it were.
-        instead: id of a version to serve instead of its algorithm's active one, to compare the two.
-    """
-
-    slugs: Sequence[str] = ()
-    seeds: Sequence[Any] = ()
-    fatigue_of: Shopper = NOBODY
-    draft: Placement | None = None
-    instead: int | None = None
-
-
-NOTHING = Asked()
-
-_SHOWN = """CASE WHEN %(fatigue)s OR EXISTS (
-    SELECT FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[]) AND fatigue > 0
-) THEN {shown} END"""
-
-_OF_PAGE = """(
-    SELECT json_agg(placement) FROM shop_recs_placement AS placement
-    WHERE placement.slug = ANY(%(slugs)s::text[])
-), (
-    SELECT json_agg(rule ORDER BY rule.priority DESC, rule.id)
-    FROM (
-        SELECT rule.*, {seeds_of_category} AS of_category
-        FROM shop_recs_merchandisingrule AS rule
-        WHERE rule.enabled AND (rule.placements = '[]' OR rule.placements ?| %(slugs)s::text[])
-          AND (rule.starts_at IS NULL OR rule.starts_at <= statement_timestamp())
-          AND (rule.ends_at IS NULL OR rule.ends_at > statement_timestamp())
-    ) AS rule
-)"""
-
-_SEEDS_OF_CATEGORY = """ARRAY(
-    SELECT seed.{key} FROM {table} AS seed
-    WHERE rule.categories <> '[]' AND seed.{key} = ANY(%(seeds)s::{key_type}[])
-      AND rule.categories ? (seed.{category})::text
-)"""
-
 _OR_BLENDED = """ OR active.algorithm IN (
     SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
 )"""
@@ -298,7 +228,7 @@ def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> C
 
     Where the database does not answer, no version knows them, or there is none.
     """
-    events = _EVENTS_OF_PRODUCTS.format(key_type=_key_type(connections[using]))
+    events = _EVENTS_OF_PRODUCTS.format(key_type=key_type(connections[using]))
     parameters = {"products": list(keys), "view": Kind.VIEW}
     read = _read("seeds" if keys else "context", events, parameters, using=using, asked=asked)
     if read is None and keys:
@@ -314,19 +244,19 @@ def _read(
     statement = _CONTEXT.format(
         events=events,
         title=_title(connection),
-        of_page=_of_page(connection) if asked.slugs else "NULL, NULL",
-        shown=_shown(asked),
+        of_page=asking.of_page(connection) if asked.slugs else "NULL, NULL",
+        shown=asking.shown(asked),
         hides=reactions.has_given(of_named(asked.fatigue_of)) if asked.fatigue_of != NOBODY else "false",
         or_blended=_OR_BLENDED if asked.slugs else "",
         pointers=_POINTERS if asked.instead is None else _POINTERS_BUT_ONE,
     )
-    algorithms = [*settings.LADDER, *(_blended(asked) if asked.slugs else ())]
+    algorithms = [*settings.LADDER, *(asking.blended(asked) if asked.slugs else ())]
     always = {
         "algorithms": algorithms,
         "held": encoding.held(),
         "slugs": list(asked.slugs),
         "seeds": list(asked.seeds),
-        "fatigue": any(placement.fatigue for placement in _without_rows(asked)),
+        "fatigue": any(placement.fatigue for placement in asking.without_rows(asked)),
         "user": asked.fatigue_of.user_id,
         "visitor": asked.fatigue_of.visitor_id,
         "instead": asked.instead,
@@ -341,66 +271,16 @@ def _read(
         events=list(map(Event, products, kinds, ages, titles)),
         versions=sorted((version for version in versions if version.algorithm in settings.LADDER), key=_rank),
         others={version.algorithm: version for version in versions},
-        stored={row["slug"]: _made(Placement, row) for row in placements},
-        rules=[_rule(row) for row in rules],
+        stored={row["slug"]: asking.made(Placement, row) for row in placements},
+        rules=[asking.rule(row) for row in rules],
         shown=_by_key(rows[0][6] or "{}"),
         hides=rows[0][7],
     )
 
 
-def _shown(asked: Asked) -> str:
-    """SQL of how often products were shown, where somebody is there and a placement may want to know."""
-    if asked.fatigue_of == NOBODY or not asked.slugs:
-        return "NULL"
-    return _SHOWN.format(shown=reactions.shown(of_named(asked.fatigue_of)))
-
-
-def _of_page(connection: BaseDatabaseWrapper) -> str:
-    """SQL of the rows of placements and of rules."""
-    quote, meta = connection.ops.quote_name, get_product_model()._meta
-    category = _columns().get(str(settings.PRODUCT_FIELDS["category"]))
-    names = {"table": quote(meta.db_table), "key": quote(str(meta.pk.column))}
-    seeds = _SEEDS_OF_CATEGORY.format(**names, category=quote(category or ""), key_type=_key_type(connection))
-    none = f"ARRAY[]::{_key_type(connection)}[]"
-    return _OF_PAGE.format(seeds_of_category=seeds if category else none)
-
-
-def _rule(row: dict[str, Any]) -> StoredRule:
-    rule = _made(MerchandisingRule, row)
-    return StoredRule(rule, to_keys(rule.products), to_keys(rule.sources), to_keys(row["of_category"]))
-
-
-def to_keys(values: Sequence[Any]) -> list[Any]:
-    """Keys as the product's model has them, of what JSON has of them; without what is none."""
-    keys = []
-    for value in values:
-        with suppress(ValidationError):
-            keys.append(get_product_model()._meta.pk.to_python(value))
-    return keys
-
-
-def _made(model: type[_Row], row: Mapping[str, Any]) -> _Row:
-    """The instance of a row, which has further columns while a newer release is rolled out."""
-    return model(**{field.attname: row[field.attname] for field in model._meta.concrete_fields})
-
-
 def _by_key(counts: str) -> dict[Any, int]:
     to_key = get_product_model()._meta.pk.to_python
     return {to_key(key): count for key, count in json.loads(counts).items()}
-
-
-def _blended(asked: Asked) -> list[str]:
-    """Sources that placements of the settings blend, or that come with every installation."""
-    return ["bought_together", "also_bought", *chain(*(one.blend for one in _without_rows(asked)))]
-
-
-def _without_rows(asked: Asked) -> Iterator[Placement]:
-    """The placements of which no row of the database tells."""
-    for slug in asked.slugs:
-        if entry := settings.PLACEMENTS.get(slug):
-            yield Placement.of_settings(slug, entry)
-    if asked.draft:
-        yield asked.draft
 
 
 def _version(row: Sequence[Any]) -> ActiveVersion:
@@ -426,15 +306,6 @@ def _rank(version: ActiveVersion) -> tuple[bool, float, int]:
 def _title(connection: BaseDatabaseWrapper) -> str:
     """SQL of an event's product title."""
     meta, quote = get_product_model()._meta, connection.ops.quote_name
-    column = _columns().get(str(settings.PRODUCT_FIELDS["title"]))
+    column = catalogue.columns().get(str(settings.PRODUCT_FIELDS["title"]))
     title = "''" if column is None else f"coalesce({quote(column)}::text, '')"
     return _TITLE.format(title=title, table=quote(meta.db_table), key=quote(str(meta.pk.column)))
-
-
-def _columns() -> dict[str, str]:
-    """The columns of the product's own table, by field."""
-    return {field.name: str(field.column) for field in get_product_model()._meta.local_concrete_fields}
-
-
-def _key_type(connection: BaseDatabaseWrapper) -> str:
-    return str(get_product_model()._meta.pk.rel_db_type(connection))

@@ -14,10 +14,9 @@ from django.utils.module_loading import import_string
 
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
-from shop_recs.serving.context import NOBODY
 from shop_recs.serving.lookup import ListedPosition
 from shop_recs.serving.reactions import IsHidden
-from shop_recs.serving.whose import of_shopper
+from shop_recs.serving.whose import NOBODY, of_shopper
 from shop_recs.tracking.identity import Shopper
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])

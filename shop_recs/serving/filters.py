@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from shop_recs.exceptions import BrokenFilter, InvalidAsk
 from shop_recs.models import Placement
-from shop_recs.serving import retrieve
+from shop_recs.serving import catalogue
 
 NEWEST_WITHOUT_DATES = 100
 """So many products are new arrivals where a product does not say since when it is there."""
@@ -86,7 +86,7 @@ def of_category(products: QuerySet[Any], category: Any) -> QuerySet[Any]:
     Raises:
         InvalidAsk: products have no category, or it is none.
     """
-    field = retrieve.category_field(products.model)
+    field = catalogue.category_field(products.model)
     if field is None:
         raise InvalidAsk(
             'Products have no category; name its field in SHOP_RECS["PRODUCT_FIELDS"].', field="category"
@@ -99,9 +99,9 @@ def of_category(products: QuerySet[Any], category: Any) -> QuerySet[Any]:
 
 def arrived(products: QuerySet[Any], days: int) -> QuerySet[Any]:
     """The products of the last days; where they have no date, the hundred newest."""
-    name = retrieve.latest_field(products.model)
+    name = catalogue.latest_field(products.model)
     if name and isinstance(products.model._meta.get_field(name), DateField):
         return products.filter(**{f"{name}__gte": timezone.now() - timedelta(days=days)})
     newest = products.model._base_manager.using(products.db)
-    newest = newest.order_by(retrieve.newest_first(products.model)).values("pk")[:NEWEST_WITHOUT_DATES]
+    newest = newest.order_by(catalogue.newest_first(products.model)).values("pk")[:NEWEST_WITHOUT_DATES]
     return products.filter(pk__in=newest)

@@ -11,9 +11,9 @@ from django.db.models import Model, QuerySet
 
 from shop_recs.conf import settings
 from shop_recs.models import Exclusion, Placement, PlacementKind
-from shop_recs.serving import eligible, exploration, fusion, retrieve
+from shop_recs.serving import catalogue, eligible, exploration, fusion, retrieve
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
-from shop_recs.serving.context import NOBODY, Context
+from shop_recs.serving.context import Context
 from shop_recs.serving.explain import Recommendations, explained
 from shop_recs.serving.filters import arrived, filtered, of_category
 from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
@@ -22,6 +22,7 @@ from shop_recs.serving.paging import MOST_PAGED, continued, token
 from shop_recs.serving.retrieve import Pool, Row
 from shop_recs.serving.rungs import Rung, VersionRung
 from shop_recs.serving.sources import Sources
+from shop_recs.serving.whose import NOBODY
 from shop_recs.tracking.identity import Shopper
 
 if TYPE_CHECKING:
@@ -304,13 +305,13 @@ class Listing:
     def _own_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
         if not self.usual.of_category:
             return products
-        return retrieve.of_same_category(products, self.seen)
+        return catalogue.of_same_category(products, self.seen)
 
     @property
     def _asked(self) -> dict[str, Any]:
         """What the statement that ranks must say of a product besides."""
         asked = self.merchandising.asked(self.candidates)
-        if (own := retrieve.own_category(self.candidates, self.seen)) is not None:
+        if (own := catalogue.own_category(self.candidates, self.seen)) is not None:
             asked["own_category"] = own
         if self._explores:
             asked[exploration.MEMBER] = retrieve.among(exploration.pools(self.candidates))
@@ -341,7 +342,7 @@ class Listing:
         """
         depth = self._depth if self._compares else self.limit
         alike = self._own_category(products)
-        own = retrieve.of_same_category(products, self.seen) if self.seen.events else None
+        own = catalogue.of_same_category(products, self.seen) if self.seen.events else None
         for rung in (*rungs, *([None] if newest else [])):
             yield Pool(products if rung in self._at_once else alike, rung, depth, exact=True)
             if own is not None and not (rung and rung.personal):

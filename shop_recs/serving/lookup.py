@@ -49,7 +49,7 @@ class IsNeighbour(Func):
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         key, parameters = compiler.compile(self.source_expressions[0])
-        neighbours = _NEIGHBOURS.format(key_type=_key_type(connection))
+        neighbours = _NEIGHBOURS.format(key_type=key_type(connection))
         return f"{key} = ANY({neighbours})", (*parameters, self.rung.version.id, self.rung.products)
 
 
@@ -81,7 +81,7 @@ class ListedPosition(Func):
         self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
     ) -> tuple[str, tuple[Any, ...]]:
         key, parameters = compiler.compile(self.source_expressions[0])
-        position = f"array_position(%s::{_key_type(connection)}[], {key})::float8"
+        position = f"array_position(%s::{key_type(connection)}[], {key})::float8"
         return position, (list(self.keys), *parameters)
 
 
@@ -89,10 +89,11 @@ def looked_up(
     rung: NeighbourRung, key: tuple[str, tuple[Any, ...]], connection: BaseDatabaseWrapper
 ) -> tuple[str, tuple[Any, ...]]:
     """What `NeighbourDistance` is of the product with this key; SQL and parameters, as is the key."""
-    sums = _SUMS.format(key_type=_key_type(connection))
+    sums = _SUMS.format(key_type=key_type(connection))
     events = (rung.products, rung.weights, rung.places, rung.version.id)
     return f"({sums} -> ({key[0]})::text)", (*events, *key[1])
 
 
-def _key_type(connection: BaseDatabaseWrapper) -> str:
+def key_type(connection: BaseDatabaseWrapper) -> str:
+    """The database's type of a product's key."""
     return str(get_product_model()._meta.pk.rel_db_type(connection))

@@ -14,7 +14,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from shop_recs.models import Action, MerchandisingRule
 from shop_recs.serving.arrangement import Cap, Quota
-from shop_recs.serving.context import StoredRule
+from shop_recs.serving.asking import StoredRule
 from shop_recs.serving.filters import passing
 from shop_recs.serving.retrieve import Row
 from shop_recs.tracking.failures import quietly

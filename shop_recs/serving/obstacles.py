@@ -13,11 +13,12 @@ from shop_recs.conf import settings
 from shop_recs.models import Action, Exclusion, PlacementKind
 from shop_recs.serving import eligible
 from shop_recs.serving.arrangement import Wishes, arranged
-from shop_recs.serving.context import NOBODY
+from shop_recs.serving.catalogue import of_same_category
 from shop_recs.serving.filters import arrived, filtered, of_category
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.merchandising import without
-from shop_recs.serving.retrieve import Row, of_same_category
+from shop_recs.serving.retrieve import Row
+from shop_recs.serving.whose import NOBODY
 
 WORDS = {
     "disabled": _("the placement is switched off"),

@@ -15,11 +15,13 @@ from shop_recs.conf import settings
 from shop_recs.exceptions import UnknownPlacement
 from shop_recs.models import Placement, PlacementKind
 from shop_recs.serving import context, eligible, past
-from shop_recs.serving.context import NOBODY, Asked, Context
+from shop_recs.serving.asking import Asked
+from shop_recs.serving.context import Context
 from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.kinds import About, about
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.merchandising import NO_RULES, Merchandising, Situation, in_force
+from shop_recs.serving.whose import NOBODY
 from shop_recs.signals import list_served
 from shop_recs.tracking.identity import Shopper, shown_to
 from shop_recs.tracking.log import segment_of

@@ -9,10 +9,12 @@ from typing import Any
 
 from shop_recs.conf import get_product_model
 from shop_recs.models import MerchandisingRule, Placement
-from shop_recs.serving.context import NOBODY, Context, StoredRule, to_keys
+from shop_recs.serving.asking import StoredRule, to_keys
+from shop_recs.serving.catalogue import category_field
+from shop_recs.serving.context import Context
 from shop_recs.serving.explain import Recommendations
 from shop_recs.serving.placements import Ask, Page
-from shop_recs.serving.retrieve import category_field
+from shop_recs.serving.whose import NOBODY
 from shop_recs.tracking.identity import Shopper
 
 

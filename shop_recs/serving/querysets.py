@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from pgvector import Vector
 
 from shop_recs.conf import settings
-from shop_recs.serving import context, eligible, ladder, retrieve
+from shop_recs.serving import catalogue, context, eligible, ladder, retrieve
 from shop_recs.serving.lookup import looked_up
 from shop_recs.serving.rungs import NeighbourRung, Rung, VectorRung
 from shop_recs.tracking.identity import shown_to
@@ -112,5 +112,5 @@ def _ranked(products: _Ranked, find: Callable[[], Iterator[Rung]]) -> _Ranked:
     scored = products.annotate(
         **{VECTORS: FilteredRelation("shop_recs_vectors", condition=of_version)}
     ).annotate(recommendation_score=Score(f"{VECTORS}__vector", "pk", rung))
-    order = [F("recommendation_score").desc(nulls_last=True), retrieve.newest_first(products.model)]
+    order = [F("recommendation_score").desc(nulls_last=True), catalogue.newest_first(products.model)]
     return retrieve.in_order(scored, order)

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, Case, F, Func, Model, OrderBy, Q, QuerySet, When
+from django.db.models import BooleanField, Func, OrderBy, QuerySet
 
 from shop_recs.conf import settings
+from shop_recs.serving import catalogue
 from shop_recs.serving.attempts import fetched
 from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
@@ -144,7 +145,8 @@ def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int
     # The index gives its own order alone; any further key would sort the whole catalogue.
     order = [rung.best_first(f"{MEASURE}distance_0")]
     if not (isinstance(rung, VectorRung) and rung.indexed):
-        order = [*_by_category(rung, products, context), *order, newest_first(products.model)]
+        own = None if rung.personal else catalogue.own_category(products, context)
+        order = [*([own.desc()] if own else []), *order, catalogue.newest_first(products.model)]
     ranked = ranked.annotate(**_measures(rung, 0, rung.relation))
     found = fetched(rung.source, in_order(ranked, order)[:limit])
     return [_row(product, rung) for product in found or ()]
@@ -219,7 +221,7 @@ def _measured(
     for number, rung in enumerate(rungs):
         alias = f"{MEASURE}joined_{number}"
         measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
-    return in_order(measured, [newest_first(products.model)]), rungs
+    return in_order(measured, [catalogue.newest_first(products.model)]), rungs
 
 
 def _merged(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -252,25 +254,6 @@ def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
     return products.order_by(*order)
 
 
-def newest_first(model: type[Model]) -> OrderBy:
-    """By `Meta.get_latest_by`, else by the time of creation, else by key."""
-    name = latest_field(model)
-    return F(name).desc(nulls_last=True) if name else F("pk").desc()
-
-
-def latest_field(model: type[Model]) -> str | None:
-    """The field that says which product is newer, where there is one."""
-    latest = model._meta.get_latest_by or _creation_field(model)
-    if latest is None:
-        return None
-    first = latest if isinstance(latest, str) else latest[0]
-    return first.removeprefix("-")
-
-
-def _creation_field(model: type[Model]) -> str | None:
-    return next((field.name for field in model._meta.fields if getattr(field, "auto_now_add", False)), None)
-
-
 def among(pools: Iterable[Pool], *, enough: int | None = None) -> InPools:
     """Whether a product is in some pools; where `enough` are in the first, in that one."""
     return InPools("pk", *(ArraySubquery(_best(pool)) for pool in pools), enough=enough)
@@ -280,7 +263,7 @@ def _best(pool: Pool) -> QuerySet[Any, dict[str, Any]]:
     """The keys of a pool, the best first."""
     products = _ungrouped(pool.products)
     if pool.rung is None:
-        best, order = products, newest_first(products.model)
+        best, order = products, catalogue.newest_first(products.model)
     else:
         rung = pool.rung
         known, rung = (rung.known(products), rung) if pool.exact else _known(products, rung)
@@ -308,44 +291,6 @@ def _known(products: QuerySet[Any], rung: Rung) -> tuple[QuerySet[Any], Rung]:
 def _has_index(products: QuerySet[Any], rung: VectorRung) -> bool:
     large = rung.version.item_count >= settings.EXACT_BELOW
     return large and rung.personal and not products.query.distinct and products.query.group_by is None
-
-
-def of_same_category(products: QuerySet[Any], context: Context) -> QuerySet[Any]:
-    """The products of the events' categories; all of them where products have no category."""
-    own = _own_categories(products, context)
-    return products if own is None or not context.events else products.filter(own)
-
-
-def _by_category(rung: Rung | None, products: QuerySet[Any], context: Context) -> list[OrderBy]:
-    """Puts the categories of the events first where a ranking is otherwise the same for everybody."""
-    own = _own_categories(products, context)
-    if own is None or not context.events or (rung and rung.personal):
-        return []
-    return [Case(When(own, then=0), default=1).asc()]
-
-
-def own_category(products: QuerySet[Any], context: Context) -> Case | None:
-    """Whether a product shares a category with one of the events; None where nothing can be said of it."""
-    own = _own_categories(products, context)
-    if own is None or not context.events:
-        return None
-    return Case(When(own, then=True), default=False, output_field=BooleanField())
-
-
-def _own_categories(products: QuerySet[Any], context: Context) -> Q | None:
-    category = category_field(products.model)
-    if category is None:
-        return None
-    seen = products.model._base_manager.using(products.db).filter(
-        pk__in={event.product for event in context.events}
-    )
-    return Q(**{f"{category}__in": seen.values(category)})
-
-
-def category_field(model: type[Model]) -> str | None:
-    """The product's column for its category, where it has one."""
-    name = settings.PRODUCT_FIELDS["category"]
-    return name if name in {field.name for field in model._meta.concrete_fields} else None
 
 
 def _measures(rung: Rung, number: int, alias: str) -> dict[str, Any]:

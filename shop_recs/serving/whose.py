@@ -6,6 +6,8 @@ from typing import Any
 
 from shop_recs.tracking.identity import Shopper
 
+NOBODY = Shopper(visitor_id=None, user_id=None)
+
 # A visitor who is somebody's by now gives nothing away to whoever kept a copy of the cookie.
 _VISITOR = "visitor_id = (SELECT id FROM shop_recs_visitor WHERE id = {visitor} AND user_id IS NULL)"
 _VISITORS = (

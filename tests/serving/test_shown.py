@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from shop_recs.models import Impression, Interaction, Kind, Placement, Visitor
 from shop_recs.serving import context
-from shop_recs.serving.context import Asked
+from shop_recs.serving.asking import Asked
 from shop_recs.tracking.identity import Shopper
 
 DAYS = 14
