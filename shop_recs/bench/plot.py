@@ -18,8 +18,7 @@ PRODUCTS = {
     "time over a bare list's, p99": r"(?P<line>recommendations.*|similar items), p99",
     "answers per second over a bare list's": r"(?P<line>.*), \d workers",
 }
-"""Title of a panel over the number of products, and which figures are in it, each over its floor: whatever else
-the machine does meets both."""
+"""Title of a panel over the number of products, and which figures are in it, each over its floor."""
 
 SEARCHES = r"recall@20, (?P<line>\w+), ef_search (?P<x>\d+)"
 
