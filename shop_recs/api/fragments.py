@@ -95,7 +95,8 @@ def _as_fragment(request: HttpRequest, asked: Asked) -> HttpResponseBase:
     if unanswered:
         return _private(HttpResponse(html))  # the next one may be better
     made_at = time.time()
-    _keep(key, (html, made_at))
+    if not asked.ask.exclude:  # anybody could fill the cache with lists that leave this or that out
+        _keep(key, (html, made_at))
     return _public(request, html, made_at)
 
 
@@ -200,7 +201,8 @@ def _shown(request: HttpRequest) -> list[Any]:
 
 
 def _refused(error: Exception, *, status: int) -> HttpResponse:
-    return HttpResponse(f"{error}\n", status=status, content_type="text/plain; charset=utf-8")
+    refusal = HttpResponse(f"{error}\n", status=status, content_type="text/plain; charset=utf-8")
+    return _private(refusal)  # a placement may be made a moment later
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -12,6 +12,9 @@ from psycopg import sql
 
 from shop_recs.exceptions import CannotMeasure
 
+MARK = "made by recs_bench"
+"""The comment on a database of ours; none without it is touched."""
+
 
 @contextmanager
 def own_database(*, keep: str | None = None) -> Iterator[bool]:
@@ -21,7 +24,7 @@ def own_database(*, keep: str | None = None) -> Iterator[bool]:
         keep: name of a database that stays, so that a later run finds it filled.
 
     Raises:
-        CannotMeasure: the database's user may not create one.
+        CannotMeasure: the database's user may not create one, or the one to keep is somebody else's.
     """
     shop, name = connection.settings_dict["NAME"], keep or f"shop_recs_bench_{os.getpid()}"
     if name == shop:
@@ -46,18 +49,29 @@ def _created(name: str, *, anew: bool) -> bool:
     identifier = sql.Identifier(name)
     try:
         with connection._nodb_cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-            if cursor.fetchone() is not None:
+            cursor.execute(
+                "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [name]
+            )
+            if (found := cursor.fetchone()) is not None:
+                _require_own(name, found[0])
                 if not anew:
                     return False
                 cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
             cursor.execute(sql.SQL("CREATE DATABASE {}").format(identifier))
+            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(identifier, MARK))
     except DatabaseError as error:
         raise CannotMeasure(
             f"The database {name!r} for the benchmark cannot be made: {str(error).strip()}. Let the user of "
             "the database make one (ALTER ROLE … CREATEDB), or measure the shop's own data without --items."
         ) from error
     return True
+
+
+def _require_own(name: str, comment: str | None) -> None:
+    if comment != MARK:
+        raise CannotMeasure(
+            f"The database {name!r} was not made by recs_bench, and stays as it is; use another name to keep."
+        )
 
 
 def _drop(name: str) -> None:

@@ -327,6 +327,7 @@ def test_an_address_that_no_tag_wrote_is_refused_with_the_reason(url, status, sa
     answer = Client().get(f"/recs/v1/fragments/{url}")
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/plain; charset=utf-8")
     assert said in answer.content.decode()
+    assert "no-store" in answer.headers["Cache-Control"]
 
 
 def test_a_list_speaks_the_language_of_the_page_that_fetches_it(shop):

@@ -129,3 +129,16 @@ def test_a_user_who_may_not_create_databases_is_told_so():
         connection.settings_dict |= role
         with connection.cursor() as cursor:
             cursor.execute("DROP ROLE clerk")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_of_somebody_else_is_left_alone():
+    name = f"{KEPT}_foreign_{ITEMS}"
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    try:
+        with pytest.raises(CommandError, match="was not made by recs_bench, and stays as it is"):
+            call_command("recs_bench", "ingest", items=[ITEMS], keep=f"{KEPT}_foreign")
+    finally:
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")

@@ -6,8 +6,9 @@ const NEAR = "400px";
 const waiting = new Set();
 let busy = false;
 
+// The last 200: the server looks at no more, and a header has room for no more.
 const shown = () =>
-  [...document.querySelectorAll("[data-recommendation] [data-product]")].map((item) => item.dataset.product);
+  [...document.querySelectorAll("[data-recommendation] [data-product]")].map((item) => item.dataset.product).slice(-200);
 
 const first = (one, other) => (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_PRECEDING ? other : one);
 
