@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from celery import Celery, current_app
+from django.db import transaction
 
 from shop_recs.conf import get_product_model
 from shop_recs.serving import attempts, breaker, encoding, ladder, tally
+from shop_recs.training import partitions
 
 DATA = Path(
     os.environ.get("SHOP_RECS_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")
@@ -33,6 +35,20 @@ def _nothing_held() -> None:
     tally._counts.clear()
     attempts._reported.clear()
     ladder._reported.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_tables_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test without a transaction published has tables, which emptying the others does not drop."""
+    marker = request.node.get_closest_marker("django_db")
+    if not (marker and marker.kwargs.get("transaction")):
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    yield
+    for version_id in partitions.existing():
+        with transaction.atomic():
+            partitions.drop(version_id)
 
 
 @pytest.fixture
