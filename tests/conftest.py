@@ -41,7 +41,8 @@ def _nothing_held() -> None:
 def _no_tables_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a test without a transaction published has tables, which emptying the others does not drop."""
     marker = request.node.get_closest_marker("django_db")
-    if not (marker and marker.kwargs.get("transaction")):
+    marked = marker is not None and marker.kwargs.get("transaction")
+    if not marked and "transactional_db" not in request.fixturenames:
         yield
         return
     request.getfixturevalue("transactional_db")

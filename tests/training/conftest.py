@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from shop_recs.algorithms.base import Fitted, FittedNeighbours, FittedVectors
@@ -51,12 +51,8 @@ def plugins(configure: Callable[..., None]) -> None:
 
 
 @pytest.fixture
-def committed(transactional_db: None) -> Iterator[None]:
-    """A database that other processes see, left without partitions."""
-    yield
-    for version_id in partitions.existing():
-        with transaction.atomic():
-            partitions.drop(version_id)
+def committed(transactional_db: None) -> None:
+    """A database that other processes see."""
 
 
 @pytest.fixture
