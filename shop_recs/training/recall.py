@@ -27,7 +27,7 @@ ENOUGH, SOUND = 0.975, 0.9
 
 ITEMS_AT_ONCE = 65_536
 PRECISION = 1e-5
-"""By which the distances of the database, in float32, may differ from ours."""
+"""Of the lengths of two vectors: by which their distance in the database may differ from ours in float32."""
 
 
 def queries_of(fitted: Fitted, data: TrainingData, *, seed: int = 0) -> Floats | None:
@@ -93,7 +93,10 @@ def by_width(
         by_angle: by cosine instead of the inner product.
         widths: of the searches.
     """
-    farthest = _farthest(_units(vectors), _units(queries)) + 1 if by_angle else _farthest(vectors, queries)
+    if by_angle:
+        vectors, queries = _units(vectors), _units(queries)
+    longest = np.linalg.norm(vectors, axis=1).max()
+    farthest = _farthest(vectors, queries) + by_angle + PRECISION * longest * np.linalg.norm(queries, axis=1)
     for width in widths:
         yield width, float(np.mean(_shares(version_id, queries, farthest, by_angle=by_angle, width=width)))
 
@@ -127,7 +130,7 @@ def _shares(version_id: int, queries: Floats, farthest: Floats, *, by_angle: boo
         distances = partitions.nearest(
             version_id, query, operator="<=>" if by_angle else "<#>", width=width, limit=LENGTH
         )
-        near = sum(distance <= limit + PRECISION * abs(limit) for distance in distances)
+        near = sum(distance <= limit for distance in distances)
         shares.append(near / len(distances))
     return shares
 

@@ -72,12 +72,14 @@ def test_what_is_scanned_exactly_is_not_measured(catalogue, configure):
     assert "index" not in store("als", catalogue, item_vectors=uneven(), encoder=fold_in(uneven())).metrics
 
 
-def test_the_share_is_that_of_an_exact_search(catalogue):
+@pytest.mark.parametrize("alike", [0.0, 1_000.0])
+def test_the_share_is_that_of_an_exact_search(catalogue, alike):
     """The oracle: what the database finds when it may use no index is all there is."""
-    version = store("als", catalogue, item_vectors=uneven(), dimensions=DIMENSIONS, encoder=fold_in(uneven()))
+    vectors = uneven() + np.float32(alike)
+    version = store("als", catalogue, item_vectors=vectors, dimensions=DIMENSIONS, encoder=fold_in(vectors))
     with connection.cursor() as cursor:
         cursor.execute("SET enable_indexscan = off")
-    exact = recall.measured(version.pk, fitted(uneven()), personal=queries(), similar=True)
+    exact = recall.measured(version.pk, fitted(vectors), personal=queries(), similar=True)
     with connection.cursor() as cursor:
         cursor.execute("RESET enable_indexscan")
     assert {use["recall@20"] for use in exact.values()} == {1.0}
