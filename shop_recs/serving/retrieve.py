@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, Func, OrderBy, QuerySet
+from django.db.models import BooleanField, F, Func, OrderBy, QuerySet
 
 from shop_recs.conf import settings
+from shop_recs.models import ItemVector
 from shop_recs.serving import catalogue
 from shop_recs.serving.attempts import fetched
 from shop_recs.serving.breaker import breaker
@@ -236,8 +237,7 @@ def _merged(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 def rank(pool: Pool, key: Any) -> int | None:
     """The place of a product in a pool, from 1; None where it is not in it; one statement."""
-    ranked = (row["pk"] for row in _best(pool))
-    return next((place for place, other in enumerate(ranked, start=1) if other == key), None)
+    return next((place for place, other in enumerate(_best(pool), start=1) if other == key), None)
 
 
 def given(products: QuerySet[Any], *, limit: int, asked: Mapping[str, Any] | None = None) -> list[Candidate]:
@@ -259,17 +259,32 @@ def among(pools: Iterable[Pool], *, enough: int | None = None) -> InPools:
     return InPools("pk", *(ArraySubquery(_best(pool)) for pool in pools), enough=enough)
 
 
-def _best(pool: Pool) -> QuerySet[Any, dict[str, Any]]:
+def _best(pool: Pool) -> QuerySet[Any, Any]:
     """The keys of a pool, the best first."""
-    products = _ungrouped(pool.products)
-    if pool.rung is None:
+    products, rung = _ungrouped(pool.products), pool.rung
+    if rung is None:
         best, order = products, catalogue.newest_first(products.model)
+    elif pool.exact and isinstance(rung, VectorRung) and rung.personal:
+        return _looked_up(products, rung)[: pool.depth]
     else:
-        rung = pool.rung
         known, rung = (rung.known(products), rung) if pool.exact else _known(products, rung)
         best = known.annotate(**_measures(rung, 0, rung.relation))
         order = rung.best_first(f"{MEASURE}distance_0")
-    return in_order(best, [order]).values("pk")[: pool.depth]
+    keys: QuerySet[Any, Any] = in_order(best, [order]).values_list("pk", flat=True)
+    return keys[: pool.depth]
+
+
+def _looked_up(products: QuerySet[Any], rung: VectorRung) -> QuerySet[Any, Any]:
+    """The keys of all products that the rung knows, the best first: their vectors are looked up by key.
+
+    In a join the planner would have to know how many products pass the filters, and where it does not, it
+    reads the vectors of the whole catalogue.
+    """
+    passing = InPools("product_id", ArraySubquery(products.order_by().values("pk")))
+    vectors = ItemVector.objects.using(products.db).filter(passing, version=rung.version.id)
+    measured = in_order(vectors.annotate(**_measures(rung, 0, "")), [F(f"{MEASURE}distance_0").asc()])
+    keys: QuerySet[Any, Any] = measured.values_list("product_id", flat=True)
+    return keys
 
 
 def _ungrouped(products: QuerySet[Any]) -> QuerySet[Any]:

@@ -110,7 +110,11 @@ class Rung(ABC):
 
     @abstractmethod
     def measures(self, alias: str) -> Mapping[str, BaseExpression | F]:
-        """`distance`, by which less is better and NULL is unknown, and whatever else `read` wants."""
+        """`distance`, by which less is better and NULL is unknown, and whatever else `read` wants.
+
+        Args:
+            alias: under which `known` or `joined` joined it; empty where it is asked for itself.
+        """
 
     @abstractmethod
     def read(self, values: Mapping[str, Any]) -> Measured:
@@ -182,7 +186,7 @@ class VectorRung(VersionRung):
         return products.annotate(**{alias: FilteredRelation(VECTORS, condition=of_version)})
 
     def measures(self, alias: str) -> dict[str, BaseExpression | F]:
-        vector = f"{alias}__vector"
+        vector = f"{alias}__vector" if alias else "vector"
         # An index serves the very expression it was built on, and that names the number of dimensions.
         cast = f"::vector({self.version.dimensions})" if self.indexed else ""
         operator, query = "<=>" if self.by_angle else "<#>", Vector(self.query).to_text()
