@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,7 +15,8 @@ from django.utils.module_loading import import_string
 
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind
-from shop_recs.serving.lookup import ListedPosition
+from shop_recs.serving.compiled import Placeholder
+from shop_recs.serving.lookup import IsListed, ListedPosition
 from shop_recs.serving.reactions import IsHidden
 from shop_recs.serving.whose import NOBODY, of_shopper
 from shop_recs.tracking.identity import Shopper
@@ -117,18 +119,90 @@ def leave_out(
 
     Nor is there what the shopper `feedback_of` hides.
     """
+    left_out = unwanted(
+        keys, shopper=shopper, request=request, bought=bought, carted=carted, feedback_of=feedback_of
+    )
+    return left_out.taken_from(products)
+
+
+def unwanted(
+    keys: Iterable[Any] = (),
+    *,
+    shopper: Shopper,
+    request: HttpRequest | None,
+    bought: bool,
+    carted: bool = True,
+    feedback_of: Shopper = NOBODY,
+) -> Unwanted:
+    """What `leave_out` leaves out."""
     cart = import_string(settings.CART)(request) if carted and settings.CART and request else ()
-    conditions = []
-    if left_out := {key_of(product) for product in (*keys, *cart)}:
-        conditions.append(Q(pk__in=left_out))
-    if feedback_of != NOBODY:
-        conditions.append(Q(IsHidden("pk", shopper=feedback_of)))
+    key = get_product_model()._meta.pk.get_prep_value
     asked = [_BOUGHT] if bought else []
     if carted and settings.CART is None:
         asked.append(_CARTED)
-    if asked and shopper != NOBODY:
-        conditions.append(Q(InLog("pk", shopper=shopper, asked=asked)))
-    return products.filter(*(~condition for condition in conditions)) if conditions else products
+    return Unwanted(
+        list({key(key_of(product)) for product in (*keys, *cart)}),
+        shopper=shopper if asked else NOBODY,
+        asked=tuple(asked),
+        feedback_of=feedback_of,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """What a shopper need not see.
+
+    Attributes:
+        keys: of products.
+        shopper: who did with products what is asked; nobody, where that is known to be none.
+        asked: what it is.
+        feedback_of: who hides products.
+    """
+
+    keys: Any
+    shopper: Shopper
+    asked: tuple[str, ...]
+    feedback_of: Shopper
+
+    def taken_from(self, products: _Products) -> _Products:
+        """`products` without these."""
+        conditions: list[Any] = [IsListed(self.keys)] if self.keys else []
+        if self.feedback_of != NOBODY:
+            conditions.append(IsHidden("pk", shopper=self.feedback_of))
+        if self.shopper != NOBODY:
+            conditions.append(InLog("pk", shopper=self.shopper, asked=self.asked))
+        return products.filter(*(~Q(condition) for condition in conditions)) if conditions else products
+
+    @property
+    def shape(self) -> Hashable:
+        """What statements have in common that differ in `values` alone."""
+        somebody = [(one != NOBODY, one.user_id is None) for one in (self.shopper, self.feedback_of)]
+        return bool(self.keys), self.asked, *somebody
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the placeholders in a statement of `opened`."""
+        named = {"unwanted": self.keys}
+        for name, one in (("shopper", self.shopper), ("feedback_of", self.feedback_of)):
+            named |= {f"{name}_user": one.user_id, f"{name}_visitor": one.visitor_id}
+        return named
+
+    def opened(self) -> Unwanted:
+        """The same with placeholders for its values."""
+        return replace(
+            self,
+            keys=Placeholder("unwanted") if self.keys else [],
+            shopper=_opened("shopper", self.shopper),
+            feedback_of=_opened("feedback_of", self.feedback_of),
+        )
+
+
+def _opened(name: str, shopper: Shopper) -> Shopper:
+    if shopper == NOBODY:
+        return NOBODY
+    user: Any = None if shopper.user_id is None else Placeholder(f"{name}_user")
+    visitor: Any = Placeholder(f"{name}_visitor")
+    return Shopper(visitor_id=visitor, user_id=user)
 
 
 def seeds(product_or_products: Any) -> dict[Any, Any]:

@@ -14,6 +14,7 @@ from shop_recs.models import Exclusion, Placement, PlacementKind
 from shop_recs.serving import catalogue, eligible, exploration, fusion, retrieve
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
 from shop_recs.serving.context import Context
+from shop_recs.serving.eligible import Unwanted
 from shop_recs.serving.explain import Recommendations, explained
 from shop_recs.serving.filters import arrived, filtered, of_category
 from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
@@ -111,8 +112,12 @@ class Listing:
     @cached_property
     def candidates(self) -> QuerySet[Any]:
         """The products that may be in the list."""
-        return eligible.leave_out(
-            self.merchandising.visible(self.offered),
+        return self.unwanted.taken_from(self.offered)
+
+    @cached_property
+    def unwanted(self) -> Unwanted:
+        """What this list leaves out of what it offers."""
+        return eligible.unwanted(
             [key for keys in self.left_out.values() for key in keys],
             shopper=self.hidden_from if {Exclusion.CART, Exclusion.PURCHASED} & self.excluded else NOBODY,
             request=self.page.request if Exclusion.CART in self.excluded else None,
@@ -123,14 +128,14 @@ class Listing:
 
     @cached_property
     def offered(self) -> QuerySet[Any]:
-        """The products of the place, whoever looks."""
+        """The products of the place, whoever looks, without what a rule hides."""
         # A router may name another replica each time, which may not have the versions of the context yet.
         products = filtered(self.page.candidates(self.ask).using(self.page.using), self.placement)
         if self.ask.category is not None:
             products = of_category(products, eligible.key_of(self.ask.category))
         if self.placement.kind == PlacementKind.NEW_ARRIVALS:
             products = arrived(products, self.sources.days(PlacementKind.NEW_ARRIVALS))
-        return products
+        return self.merchandising.visible(products)
 
     @cached_property
     def left_out(self) -> Mapping[str, Sequence[Any]]:
@@ -168,7 +173,7 @@ class Listing:
             return []
         if len(self.weights) == 1 and not self._compares:
             (rung,) = self.weights
-            return retrieve.nearest(self.candidates, rung, self.seen, limit=self.limit)
+            return retrieve.nearest(self.offered, self.unwanted, rung, self.seen, limit=self.limit)
         pools = [Pool(self.candidates, rung, self._depth) for rung in self.weights]
         pools += self._wished(self.weights)
         found = retrieve.candidates(self.candidates, pools, asked=self._asked)

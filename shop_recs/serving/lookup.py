@@ -68,6 +68,22 @@ class NeighbourDistance(Func):
         return looked_up(self.rung, compiler.compile(self.source_expressions[0]), connection)
 
 
+class IsListed(Func):
+    """Whether the product's key is in a list, which may be a placeholder."""
+
+    output_field = BooleanField()
+
+    def __init__(self, keys: Any) -> None:
+        super().__init__("pk")
+        self.keys = keys
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        key, parameters = compiler.compile(self.source_expressions[0])
+        return f"{key} = ANY(%s::{key_type(connection)}[])", (*parameters, self.keys)
+
+
 class ListedPosition(Func):
     """Where the product's key stands in a list, from 1; NULL where it does not."""
 

@@ -11,12 +11,18 @@ from weakref import WeakKeyDictionary
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+from psycopg.errors import DuplicatePreparedStatement, FeatureNotSupported, InvalidSqlStatementName
 
-_PARAMETER = re.compile(r"%\((\w+)\)s")
+HELD_AT_MOST = 100
+"""Statements that a connection holds; of more, what was prepared first is let go."""
 
-_prepared: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
-"""By connection of the driver, the names of what was prepared on it."""
+ATTEMPTS = 3
+"""Somebody may have discarded what was prepared, or prepared it before us."""
+
+_PARAMETER = re.compile(r"(?<!%)%\((\w+)\)s")
+
+_prepared: WeakKeyDictionary[Any, dict[str, None]] = WeakKeyDictionary()
+"""By connection of the driver, the names of what was prepared on it, in that order."""
 
 
 class Plan(NamedTuple):
@@ -39,26 +45,47 @@ def rows(
     if by_itself or connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
         return _executed(connection, statement, parameters)
     connection.ensure_connection()
-    names, plan = _prepared.setdefault(connection.connection, set()), _plan(statement)
-    try:
-        return _planned(connection, plan, parameters, names)
-    except DatabaseError as error:
-        if not isinstance(error.__cause__, InvalidSqlStatementName | DuplicatePreparedStatement):
-            raise
-        # Somebody discarded what was prepared, or prepared it before us: a pooler that nobody told us of.
-        names ^= {plan.name}
-        return _planned(connection, plan, parameters, names)
+    names, plan = _prepared.setdefault(connection.connection, {}), _plan(statement)
+    for _attempt in range(ATTEMPTS - 1):
+        try:
+            return _planned(connection, plan, parameters, names)
+        except DatabaseError as error:
+            if not _mended(connection, plan, names, error.__cause__):
+                raise
+    return _planned(connection, plan, parameters, names)
 
 
 def _planned(
-    connection: BaseDatabaseWrapper, plan: Plan, parameters: Mapping[str, Any], names: set[str]
+    connection: BaseDatabaseWrapper, plan: Plan, parameters: Mapping[str, Any], names: dict[str, None]
 ) -> Sequence[tuple[Any, ...]]:
     """The rows by a plan, which is made where the connection has not got it yet."""
     if plan.name in names:
         return _executed(connection, plan.execute, parameters)
-    found = _executed(connection, f"{plan.prepare}; {plan.execute}", parameters, results=2)
-    names.add(plan.name)
+    oldest = list(names)[: max(0, len(names) + 1 - HELD_AT_MOST)]
+    message = [*(f"DEALLOCATE {name}" for name in oldest), plan.prepare, plan.execute]
+    found = _executed(connection, "; ".join(message), parameters, results=len(message))
+    for name in oldest:
+        names.pop(name, None)
+    names[plan.name] = None
     return found
+
+
+def _mended(
+    connection: BaseDatabaseWrapper, plan: Plan, names: dict[str, None], cause: BaseException | None
+) -> bool:
+    """Whether the names are now what the connection has, which another client of a pooler may have changed."""
+    if isinstance(cause, DuplicatePreparedStatement):
+        names[plan.name] = None
+    elif isinstance(cause, InvalidSqlStatementName):
+        names.clear()
+    elif isinstance(cause, FeatureNotSupported) and plan.name in names:
+        # A column that the statement reads has another type since.
+        del names[plan.name]
+        with connection.cursor() as cursor:
+            cursor.execute(f"DEALLOCATE {plan.name}")
+    else:
+        return False
+    return True
 
 
 def _executed(

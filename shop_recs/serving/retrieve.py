@@ -14,10 +14,11 @@ from django.db.models import BooleanField, F, Func, OrderBy, QuerySet
 
 from shop_recs.conf import settings
 from shop_recs.models import ItemVector
-from shop_recs.serving import catalogue
+from shop_recs.serving import catalogue, compiled
 from shop_recs.serving.attempts import fetched
 from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
+from shop_recs.serving.eligible import Unwanted
 from shop_recs.serving.rungs import Measured, Rung, VectorRung
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
@@ -137,19 +138,40 @@ def _compiled(part: Any, compiler: Any) -> tuple[str, tuple[Any, ...]]:
     return sql, tuple(parameters)
 
 
-def nearest(products: QuerySet[Any], rung: Rung, context: Context, *, limit: int) -> list[Row]:
+def nearest(
+    offered: QuerySet[Any], unwanted: Unwanted, rung: Rung, context: Context, *, limit: int
+) -> list[Row]:
     """The products that the rung ranks highest; what it does not know is not among them.
 
     None at all where the database does not answer.
+
+    Args:
+        offered: the queryset to choose from.
+        unwanted: what of it is left out.
+        rung: that ranks.
+        context: of the list.
+        limit: products at most.
     """
-    ranked, rung = _known(products, rung)
-    # The index gives its own order alone; any further key would sort the whole catalogue.
-    order = [rung.best_first(f"{MEASURE}distance_0")]
-    if not (isinstance(rung, VectorRung) and rung.indexed):
-        own = None if rung.personal else catalogue.own_category(products, context)
-        order = [*([own.desc()] if own else []), *order, catalogue.newest_first(products.model)]
-    ranked = ranked.annotate(**_measures(rung, 0, rung.relation))
-    found = fetched(rung.source, in_order(ranked, order)[:limit])
+    rung = _searching(offered, rung)
+    own = None if _is_indexed(rung) or rung.personal else catalogue.own_category(offered, context)
+
+    def ranked(unwanted: Unwanted, rung: Rung) -> QuerySet[Any]:
+        known = rung.known(unwanted.taken_from(offered))
+        # The index gives its own order alone; any further key would sort the whole catalogue.
+        order = [rung.best_first(f"{MEASURE}distance_0")]
+        if not _is_indexed(rung):
+            order = [*([own.desc()] if own else []), *order, catalogue.newest_first(offered.model)]
+        return in_order(known.annotate(**_measures(rung, 0, rung.relation)), order)[:limit]
+
+    ready = None
+    if own is None and rung.shape is not None:
+        ready = compiled.ready(
+            offered,
+            (rung.shape, unwanted.shape, limit),
+            lambda: ranked(unwanted.opened(), rung.opened()),
+            {**rung.values, **unwanted.values},
+        )
+    found = fetched(rung.source, ranked(unwanted, rung) if ready is None else ready)
     return [_row(product, rung) for product in found or ()]
 
 
@@ -267,8 +289,8 @@ def _best(pool: Pool) -> QuerySet[Any, Any]:
     elif pool.exact and isinstance(rung, VectorRung) and rung.personal:
         return _looked_up(products, rung)[: pool.depth]
     else:
-        known, rung = (rung.known(products), rung) if pool.exact else _known(products, rung)
-        best = known.annotate(**_measures(rung, 0, rung.relation))
+        rung = rung if pool.exact else _searching(products, rung)
+        best = rung.known(products).annotate(**_measures(rung, 0, rung.relation))
         order = rung.best_first(f"{MEASURE}distance_0")
     keys: QuerySet[Any, Any] = in_order(best, [order]).values_list("pk", flat=True)
     return keys[: pool.depth]
@@ -296,11 +318,15 @@ def _ungrouped(products: QuerySet[Any]) -> QuerySet[Any]:
     return same
 
 
-def _known(products: QuerySet[Any], rung: Rung) -> tuple[QuerySet[Any], Rung]:
-    """The products that a rung knows, and the rung as it ranks them: by its index, where that helps."""
+def _searching(products: QuerySet[Any], rung: Rung) -> Rung:
+    """The rung as it ranks these products: by its index, where that helps."""
     if isinstance(rung, VectorRung):
-        rung = replace(rung, indexed=_has_index(products, rung))
-    return rung.known(products), rung
+        return replace(rung, indexed=_has_index(products, rung))
+    return rung
+
+
+def _is_indexed(rung: Rung) -> bool:
+    return isinstance(rung, VectorRung) and rung.indexed
 
 
 def _has_index(products: QuerySet[Any], rung: VectorRung) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from django.db.models.expressions import BaseExpression
 from pgvector import Vector
 
 from shop_recs.models import Kind
+from shop_recs.serving.compiled import Given, Placeholder
 from shop_recs.serving.lookup import IsNeighbour, ListedPosition, NeighbourDistance
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 
@@ -124,6 +125,20 @@ class Rung(ABC):
         """The order of the products that it knows: by `distance`, or as an index has them."""
         return F(distance).asc()
 
+    @property
+    def shape(self) -> Hashable:
+        """What rungs have in common whose statements differ in `values` alone; None where they differ more."""
+        return None
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values of the placeholders in a statement of `opened`."""
+        return {}
+
+    def opened(self) -> Rung:
+        """The same with placeholders for its values."""
+        return self
+
 
 @dataclass(frozen=True, eq=False)
 class VersionRung(Rung):
@@ -172,14 +187,19 @@ class VectorRung(VersionRung):
     def relation(self) -> str:
         return VECTORS
 
+    @property
+    def width(self) -> int:
+        """Of a search in its index."""
+        width: int = self.version.index.get(self.use, {}).get("ef_search", WIDTH)
+        return width
+
     def known(self, products: _Products) -> _Products:
         searched = [self._search()] if self.indexed else []
         return products.filter(*searched, shop_recs_vectors__version=self.version.id)
 
     def _search(self) -> SearchOn:
-        measured = self.version.index.get(self.use, {})
         most = max(SCANNED_AT_LEAST, self.version.item_count // SCANNED_SHARE)
-        return SearchOn(width=measured.get("ef_search", WIDTH), most=most)
+        return SearchOn(width=self.width, most=most)
 
     def joined(self, products: _Products, alias: str) -> _Products:
         of_version = Q(shop_recs_vectors__version=self.version.id)
@@ -189,11 +209,15 @@ class VectorRung(VersionRung):
         vector = f"{alias}__vector" if alias else "vector"
         # An index serves the very expression it was built on, and that names the number of dimensions.
         cast = f"::vector({self.version.dimensions})" if self.indexed else ""
-        operator, query = "<=>" if self.by_angle else "<#>", Vector(self.query).to_text()
-        template = f"(%(expressions)s){cast} {operator} '{query}'"
-        measures: dict[str, BaseExpression | F] = {
-            "distance": Func(vector, template=template, output_field=FloatField())
-        }
+        operator = "<=>" if self.by_angle else "<#>"
+        distance = Func(
+            vector,
+            Given(self._query, "vector"),
+            template="%(expressions)s",
+            arg_joiner=f"{cast} {operator} ",
+            output_field=FloatField(),
+        )
+        measures: dict[str, BaseExpression | F] = {"distance": distance}
         if self.personal:
             # Bytes are read faster; without an index they would be packed for every product there is.
             packed = Func(vector, function="vector_send", output_field=BinaryField())
@@ -203,6 +227,27 @@ class VectorRung(VersionRung):
     def read(self, values: Mapping[str, Any]) -> Measured:
         score = 1.0 - values["distance"] if self.by_angle else -values["distance"]
         return Measured(score, vector=_unpacked(values.get("vector")))
+
+    @property
+    def shape(self) -> Hashable:
+        return self.version.id, self.use, self.by_angle, self.personal, self.indexed, self.width
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {"query": self._query}
+
+    def opened(self) -> VectorRung:
+        return _OpenRung(**vars(self))
+
+    @property
+    def _query(self) -> Any:
+        return Vector(self.query).to_text()
+
+
+class _OpenRung(VectorRung):
+    """Ranks by the distance from whatever query vector is given later."""
+
+    _query = Placeholder("query")
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,6 +303,10 @@ class ScoreRung(Rung):
     def joined(self, products: _Products, alias: str) -> _Products:
         own = Q(shop_recs_scores__ranking=self.ranking, shop_recs_scores__segment=self.segment)
         return products.annotate(**{alias: FilteredRelation(SCORES, condition=own)})
+
+    @property
+    def shape(self) -> Hashable:
+        return self
 
     def measures(self, alias: str) -> dict[str, BaseExpression | F]:
         negative = Func(f"{alias}__score", template="-%(expressions)s", output_field=FloatField())
