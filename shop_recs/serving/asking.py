@@ -9,13 +9,10 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import MerchandisingRule, Placement
-from shop_recs.serving import catalogue, reactions
-from shop_recs.serving.lookup import key_type
-from shop_recs.serving.whose import NOBODY, of_named
+from shop_recs.serving.whose import NOBODY
 from shop_recs.tracking.identity import Shopper
 
 _Row = TypeVar("_Row", Placement, MerchandisingRule)
@@ -61,47 +58,6 @@ class Asked:
 
 
 NOTHING = Asked()
-
-_SHOWN = """CASE WHEN %(fatigue)s OR EXISTS (
-    SELECT FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[]) AND fatigue > 0
-) THEN {shown} END"""
-
-_OF_PAGE = """(
-    SELECT json_agg(placement) FROM shop_recs_placement AS placement
-    WHERE placement.slug = ANY(%(slugs)s::text[])
-), (
-    SELECT json_agg(rule ORDER BY rule.priority DESC, rule.id)
-    FROM (
-        SELECT rule.*, {seeds_of_category} AS of_category
-        FROM shop_recs_merchandisingrule AS rule
-        WHERE rule.enabled AND (rule.placements = '[]' OR rule.placements ?| %(slugs)s::text[])
-          AND (rule.starts_at IS NULL OR rule.starts_at <= statement_timestamp())
-          AND (rule.ends_at IS NULL OR rule.ends_at > statement_timestamp())
-    ) AS rule
-)"""
-
-_SEEDS_OF_CATEGORY = """ARRAY(
-    SELECT seed.{key} FROM {table} AS seed
-    WHERE rule.categories <> '[]' AND seed.{key} = ANY(%(seeds)s::{key_type}[])
-      AND rule.categories ? (seed.{category})::text
-)"""
-
-
-def shown(asked: Asked) -> str:
-    """SQL of how often products were shown, where somebody is there and a placement may want to know."""
-    if asked.fatigue_of == NOBODY or not asked.slugs:
-        return "NULL"
-    return _SHOWN.format(shown=reactions.shown(of_named(asked.fatigue_of)))
-
-
-def of_page(connection: BaseDatabaseWrapper) -> str:
-    """SQL of the rows of placements and of rules."""
-    quote, meta = connection.ops.quote_name, get_product_model()._meta
-    category = catalogue.columns().get(str(settings.PRODUCT_FIELDS["category"]))
-    names = {"table": quote(meta.db_table), "key": quote(str(meta.pk.column))}
-    seeds = _SEEDS_OF_CATEGORY.format(**names, category=quote(category or ""), key_type=key_type(connection))
-    none = f"ARRAY[]::{key_type(connection)}[]"
-    return _OF_PAGE.format(seeds_of_category=seeds if category else none)
 
 
 def rule(row: dict[str, Any]) -> StoredRule:

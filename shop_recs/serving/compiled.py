@@ -112,9 +112,7 @@ def _is_same(query: Query, other: Query) -> bool:
         return False
 
 
-def _compile(
-    remembered: _Remembered, products: QuerySet[Any], build: Callable[[], QuerySet[Any]]
-) -> None:
+def _compile(remembered: _Remembered, products: QuerySet[Any], build: Callable[[], QuerySet[Any]]) -> None:
     """Compile the ranked query, or refuse to."""
     connection = connections[products.db]
     try:
@@ -128,16 +126,14 @@ def _compile(
         remembered.compiler = compiler
 
 
-def _answering(
-    remembered: _Remembered, products: QuerySet[Any], values: Mapping[str, Any]
-) -> QuerySet[Any]:
+def _answering(remembered: _Remembered, products: QuerySet[Any], values: Mapping[str, Any]) -> QuerySet[Any]:
     """The queryset, which makes of the rows what Django would have made of them."""
     compiler = copy(remembered.compiler)
-    compiler.connection = connections[products.db]
+    compiler.connection = connection = connections[products.db]
 
     def execute_sql(*_args: Any, **_options: Any) -> list[Any]:
         try:
-            return [prepared.rows(compiler.connection, remembered.statement, values)]
+            return [prepared.rows(connection, remembered.statement, values)]
         except (ProgrammingError, DataError, NotSupportedError):
             remembered.refused = True
             raise

@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from shop_recs.algorithms.encoders import History
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import Kind, Placement
-from shop_recs.serving import asking, catalogue, encoding, prepared, reactions
+from shop_recs.serving import asking, encoding, prepared, reading
 from shop_recs.serving.asking import NOTHING, Asked, StoredRule
 from shop_recs.serving.attempts import attempt
-from shop_recs.serving.lookup import key_type
+from shop_recs.serving.reading import Shape
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
-from shop_recs.serving.whose import NOBODY, of_named
+from shop_recs.serving.whose import NOBODY, Whose, whose
 from shop_recs.tracking.identity import Shopper
 
 HISTORY_LENGTH = 200
@@ -114,91 +113,6 @@ class Context:
         return [self.events[place] for place in version.places]
 
 
-_EVENTS_OF_VISITOR = """
-    SELECT product_id, kind, occurred_at, id FROM shop_recs_interaction
-    WHERE visitor_id = {visitor} AND NOT {unwanted}
-    ORDER BY occurred_at DESC, id DESC LIMIT %(length)s
-"""
-
-# A copy of a cookie from before a login names a visitor that is somebody's by now: it opens no history.
-_UNCLAIMED = "SELECT id FROM shop_recs_visitor WHERE id = %(visitor)s AND user_id IS NULL"
-
-# Each visitor's last events come from one descent of the index (visitor, -occurred_at), so that a user with a
-# long history on many devices costs little more than a visitor.
-_EVENTS_OF_USER = """
-    SELECT event.product_id, event.kind, event.occurred_at, event.id
-    FROM (SELECT id FROM shop_recs_visitor WHERE user_id = %(user)s UNION ALL {unclaimed}) AS visitor
-    CROSS JOIN LATERAL ({of_visitor}) AS event
-    ORDER BY event.occurred_at DESC, event.id DESC LIMIT %(length)s
-"""
-
-_EVENTS_OF_PRODUCTS = """
-    SELECT seed.product_id, %(view)s::smallint AS kind, NULL::timestamptz AS occurred_at, seed.place AS id
-    FROM unnest(%(products)s::{key_type}[]) WITH ORDINALITY AS seed(product_id, place)
-"""
-
-# A subquery, since the planner would rather join the whole catalogue than look up the few.
-_TITLE = "(SELECT {title} FROM {table} AS product WHERE product.{key} = recent.product_id)"
-
-# One row per active version, at least one; the events, which are few, repeat in each. `vector_send` packs
-# vectors as bytes, which numpy reads without parsing text; those of one dimension say nothing about an event.
-# Of neighbours only whether there are some: a history has thousands, and only the list that they rank needs
-# them. An encoder comes only where this process does not hold it yet. All comes from one snapshot, so a
-# publish cannot mix versions.
-_CONTEXT = """
-    WITH event AS MATERIALIZED (
-        SELECT recent.product_id, recent.kind, {title} AS title,
-               greatest(extract(epoch FROM statement_timestamp() - recent.occurred_at), 0) AS seconds,
-               row_number() OVER (ORDER BY recent.occurred_at, recent.id) - 1 AS place
-        FROM ({events}) AS recent
-    ),
-    history AS (
-        SELECT array_agg(product_id ORDER BY place) AS products, array_agg(kind ORDER BY place) AS kinds,
-               array_agg((seconds / 86400)::float8 ORDER BY place) AS ages,
-               array_agg(title ORDER BY place) AS titles
-        FROM event
-    )
-    SELECT history.products, history.kinds, history.ages, history.titles,
-           {of_page}, {shown}, {hides},
-           version.id, version.algorithm, version.item_count, version.finds_similar,
-           (version.metrics #>> '{{model,discovery,ndcg@10}}')::float8, encoder.sha256,
-           coalesce((
-               SELECT string_agg(int2send(place::int2) || vector_send(item.vector), '' ORDER BY place)
-               FROM event JOIN shop_recs_itemvector AS item
-               ON item.product_id = event.product_id AND item.version_id = version.id
-               WHERE version.dimensions > 1
-           ), (
-               SELECT string_agg(int2send(place::int2), '' ORDER BY place)
-               FROM event CROSS JOIN LATERAL (
-                   SELECT FROM shop_recs_itemneighbour AS pair
-                   WHERE pair.product_id = event.product_id AND pair.version_id = version.id LIMIT 1
-               ) AS has_neighbours
-               WHERE version.dimensions IS NULL
-           ), ''),
-           version.dimensions, version.unit_norm, version.metrics #>> '{{index}}',
-           encoder.name, CASE WHEN encoder.sha256 = ANY(%(held)s::text[]) THEN NULL ELSE encoder.content END
-    FROM history
-    LEFT JOIN {pointers} AS active ON active.algorithm = ANY(%(algorithms)s::text[]){or_blended}
-    LEFT JOIN shop_recs_modelversion AS version ON version.id = active.version_id
-    LEFT JOIN shop_recs_encoderartefact AS encoder ON encoder.version_id = version.id
-"""
-
-
-_OR_BLENDED = """ OR active.algorithm IN (
-    SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
-)"""
-
-
-_POINTERS = "shop_recs_activemodel"
-
-_POINTERS_BUT_ONE = """(
-    SELECT pointer.algorithm, coalesce(other.id, pointer.version_id) AS version_id
-    FROM shop_recs_activemodel AS pointer
-    LEFT JOIN shop_recs_modelversion AS other
-    ON other.id = %(instead)s AND other.algorithm = pointer.algorithm
-)"""
-
-
 def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Context:
     """The context of a shopper's last `HISTORY_LENGTH` events; for nobody the log is not touched.
 
@@ -210,13 +124,7 @@ def of_shopper(shopper: Shopper, *, using: str, asked: Asked = NOTHING) -> Conte
     if shopper == NOBODY:
         return of_products([], using=using, asked=asked)
     whom = {"user": shopper.user_id, "visitor": shopper.visitor_id, "length": HISTORY_LENGTH}
-    unwanted = reactions.is_unwanted("product_id", of_named(shopper))
-    if shopper.user_id is None:
-        events = _EVENTS_OF_VISITOR.format(visitor=f"({_UNCLAIMED})", unwanted=unwanted)
-    else:
-        of_each = _EVENTS_OF_VISITOR.format(visitor="visitor.id", unwanted=unwanted)
-        events = _EVENTS_OF_USER.format(of_visitor=of_each, unclaimed=_UNCLAIMED)
-    read = _read("history", events, whom, using=using, asked=asked)
+    read = _read("history", whose(shopper), whom, using=using, asked=asked)
     if read is None:
         nobodys = of_products([], using=using, asked=replace(asked, fatigue_of=NOBODY))
         return replace(nobodys, of_stranger=True)
@@ -228,9 +136,8 @@ def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> C
 
     Where the database does not answer, no version knows them, or there is none.
     """
-    events = _EVENTS_OF_PRODUCTS.format(key_type=key_type(connections[using]))
     parameters = {"products": list(keys), "view": Kind.VIEW}
-    read = _read("seeds" if keys else "context", events, parameters, using=using, asked=asked)
+    read = _read("seeds" if keys else "context", None, parameters, using=using, asked=asked)
     if read is None and keys:
         nobodys = of_products([], using=using, asked=asked)
         return replace(nobodys, events=[Event(key, Kind.VIEW, 0.0, "") for key in keys])
@@ -238,18 +145,17 @@ def of_products(keys: Sequence[Any], *, using: str, asked: Asked = NOTHING) -> C
 
 
 def _read(
-    name: str, events: str, parameters: Mapping[str, Any], *, using: str, asked: Asked
+    name: str, events_of: Whose | None, parameters: Mapping[str, Any], *, using: str, asked: Asked
 ) -> Context | None:
     connection = connections[using]
-    statement = _CONTEXT.format(
-        events=events,
-        title=_title(connection),
-        of_page=asking.of_page(connection) if asked.slugs else "NULL, NULL",
-        shown=asking.shown(asked),
-        hides=reactions.has_given(of_named(asked.fatigue_of)) if asked.fatigue_of != NOBODY else "false",
-        or_blended=_OR_BLENDED if asked.slugs else "",
-        pointers=_POINTERS if asked.instead is None else _POINTERS_BUT_ONE,
+    shape = Shape(
+        product=reading.columns(connection),
+        events_of=events_of,
+        placements=bool(asked.slugs),
+        fatigue_of=whose(asked.fatigue_of),
+        instead=asked.instead is not None,
     )
+    statement = reading.statement(shape)
     algorithms = [*settings.LADDER, *(asking.blended(asked) if asked.slugs else ())]
     always = {
         "algorithms": algorithms,
@@ -301,11 +207,3 @@ def _rank(version: ActiveVersion) -> tuple[bool, float, int]:
     if not settings.BEST_FIRST:
         return False, 0.0, place
     return version.for_everybody, -(version.merit or 0.0), place
-
-
-def _title(connection: BaseDatabaseWrapper) -> str:
-    """SQL of an event's product title."""
-    meta, quote = get_product_model()._meta, connection.ops.quote_name
-    column = catalogue.columns().get(str(settings.PRODUCT_FIELDS["title"]))
-    title = "''" if column is None else f"coalesce({quote(column)}::text, '')"
-    return _TITLE.format(title=title, table=quote(meta.db_table), key=quote(str(meta.pk.column)))

@@ -197,6 +197,9 @@ class Unwanted:
         )
 
 
+NOTHING = Unwanted([], shopper=NOBODY, asked=(), feedback_of=NOBODY)
+
+
 def _opened(name: str, shopper: Shopper) -> Shopper:
     if shopper == NOBODY:
         return NOBODY

@@ -173,7 +173,7 @@ class Listing:
             return []
         if len(self.weights) == 1 and not self._compares:
             (rung,) = self.weights
-            return retrieve.nearest(self.offered, self.unwanted, rung, self.seen, limit=self.limit)
+            return retrieve.nearest(self.offered, rung, self.seen, limit=self.limit, unwanted=self.unwanted)
         pools = [Pool(self.candidates, rung, self._depth) for rung in self.weights]
         pools += self._wished(self.weights)
         found = retrieve.candidates(self.candidates, pools, asked=self._asked)

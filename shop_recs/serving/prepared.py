@@ -73,7 +73,7 @@ def _planned(
 def _mended(
     connection: BaseDatabaseWrapper, plan: Plan, names: dict[str, None], cause: BaseException | None
 ) -> bool:
-    """Whether the names are now what the connection has, which another client of a pooler may have changed."""
+    """Whether the names are now those that the connection has; another client of a pooler may change them."""
     if isinstance(cause, DuplicatePreparedStatement):
         names[plan.name] = None
     elif isinstance(cause, InvalidSqlStatementName):

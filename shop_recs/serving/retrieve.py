@@ -18,7 +18,7 @@ from shop_recs.serving import catalogue, compiled
 from shop_recs.serving.attempts import fetched
 from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
-from shop_recs.serving.eligible import Unwanted
+from shop_recs.serving.eligible import NOTHING, Unwanted
 from shop_recs.serving.rungs import Measured, Rung, VectorRung
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
@@ -139,7 +139,7 @@ def _compiled(part: Any, compiler: Any) -> tuple[str, tuple[Any, ...]]:
 
 
 def nearest(
-    offered: QuerySet[Any], unwanted: Unwanted, rung: Rung, context: Context, *, limit: int
+    offered: QuerySet[Any], rung: Rung, context: Context, *, limit: int, unwanted: Unwanted = NOTHING
 ) -> list[Row]:
     """The products that the rung ranks highest; what it does not know is not among them.
 
@@ -147,10 +147,10 @@ def nearest(
 
     Args:
         offered: the queryset to choose from.
-        unwanted: what of it is left out.
         rung: that ranks.
         context: of the list.
         limit: products at most.
+        unwanted: what is left out of the queryset.
     """
     rung = _searching(offered, rung)
     own = None if _is_indexed(rung) or rung.personal else catalogue.own_category(offered, context)

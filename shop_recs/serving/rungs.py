@@ -127,7 +127,7 @@ class Rung(ABC):
 
     @property
     def shape(self) -> Hashable:
-        """What rungs have in common whose statements differ in `values` alone; None where they differ more."""
+        """What rungs have in common whose statements differ in `values` alone; None if they differ more."""
         return None
 
     @property

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Any
 
 from shop_recs.tracking.identity import Shopper
+
+
+class Whose(Enum):
+    """By what a shopper is known."""
+
+    NOBODY = auto()
+    VISITOR = auto()
+    USER = auto()
+
 
 NOBODY = Shopper(visitor_id=None, user_id=None)
 
@@ -23,7 +33,14 @@ def of_shopper(shopper: Shopper) -> tuple[str, tuple[Any, ...]]:
     return _VISITORS.format(user="%s", visitor="%s"), (shopper.user_id, shopper.visitor_id)
 
 
-def of_named(shopper: Shopper) -> str:
-    """The same condition, with `%(user)s` and `%(visitor)s` as its parameters."""
-    condition = _VISITOR if shopper.user_id is None else _VISITORS
+def whose(shopper: Shopper) -> Whose:
+    """By what a shopper is known."""
+    if shopper == NOBODY:
+        return Whose.NOBODY
+    return Whose.VISITOR if shopper.user_id is None else Whose.USER
+
+
+def of_named(known: Whose) -> str:
+    """The condition of `of_shopper`, with `%(user)s` and `%(visitor)s` as its parameters."""
+    condition = _VISITORS if known is Whose.USER else _VISITOR
     return condition.format(user="%(user)s", visitor="%(visitor)s")
