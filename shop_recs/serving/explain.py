@@ -159,6 +159,9 @@ def _event_behind(row: Row, context: Context) -> Event | None:
 def _nearest(vector: Floats, version: VectorVersion, context: Context) -> Event | None:
     """The event whose product is most like the recommended one, of equals the latest; none deleted since."""
     latest_first = (version.units @ vector)[::-1]
+    nearest = context.events[version.places[-1 - int(latest_first.argmax())]]
+    if nearest.title is not None:
+        return nearest
     nearest_first = (-latest_first).argsort(kind="stable")
     events = (context.events[place] for place in version.places[-1 - nearest_first])
     return next((event for event in events if event.title is not None), None)

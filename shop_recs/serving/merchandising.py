@@ -140,6 +140,8 @@ class Merchandising:
 
     def named(self, rows: Iterable[Row]) -> list[Row]:
         """The rows of a list, with the rules by which they are in it and what these write on them."""
+        if not self.rules:
+            return list(rows)
         pins = {pk: stored for stored in self.of(Action.PIN) for pk in stored.products}
         favour = list(self.of(Action.BOOST, Action.SHARE))
         named = []
