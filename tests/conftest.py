@@ -13,7 +13,7 @@ from celery import Celery, current_app
 from django.db import transaction
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving import attempts, breaker, encoding, ladder, tally
+from shop_recs.serving import attempts, breaker, compiled, encoding, ladder, tally
 from shop_recs.training import partitions
 
 DATA = Path(
@@ -31,6 +31,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _nothing_held() -> None:
     """What a process holds or reported once belongs to one test."""
     encoding.forget()
+    compiled.forget()
     breaker.forget()
     tally._counts.clear()
     attempts._reported.clear()

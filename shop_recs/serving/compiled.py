@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,6 +21,9 @@ from shop_recs.serving import prepared
 
 QUERIES_OF_A_SHAPE, SHAPES_AT_MOST = 4, 200
 """What is remembered: the latest."""
+
+_DERIVED = {"table_map", "used_aliases", "_lookup_joins"}
+"""Of a query; what is made of it later changes these."""
 
 _remembered: dict[Hashable, tuple[_Remembered, ...]] = {}
 
@@ -106,8 +109,10 @@ def _remember(key: Hashable, of_shape: tuple[_Remembered, ...]) -> None:
 def _is_same(query: Query, other: Query) -> bool:
     """Whether two queries were built alike."""
     ours, others = vars(query), vars(other)
+    if ours.keys() != others.keys():
+        return False
     try:
-        return ours.keys() == others.keys() and all(value == others[name] for name, value in ours.items())
+        return all(value == others[name] for name, value in ours.items() if name not in _DERIVED)
     except TypeError:  # a value of a lookup that cannot be hashed
         return False
 
@@ -119,7 +124,8 @@ def _compile(remembered: _Remembered, products: QuerySet[Any], build: Callable[[
         if not all(map(_is_plain, _expressions(remembered.query))):
             raise ValueError("something of it may be compiled differently each time")
         compiler = build().query.get_compiler(using=products.db)
-        remembered.statement = _named(*compiler.as_sql(), connection)
+        sql, parameters = compiler.as_sql()
+        remembered.statement = _named(sql, parameters, connection)
     except (EmptyResultSet, FieldError, ValueError):
         remembered.refused = True
     else:
@@ -144,12 +150,13 @@ def _answering(remembered: _Remembered, products: QuerySet[Any], values: Mapping
     return answering
 
 
-def _named(sql: str, parameters: tuple[Any, ...], connection: BaseDatabaseWrapper) -> str:
+def _named(sql: str, parameters: Sequence[Any], connection: BaseDatabaseWrapper) -> str:
     """The statement with its constants in place, and its placeholders by their names."""
+    in_place: Any = connection.ops
     written = [
         f"%({parameter.name})s"
         if isinstance(parameter, Placeholder)
-        else connection.ops.compose_sql("%s", [parameter]).replace("%", "%%")
+        else in_place.compose_sql("%s", [parameter]).replace("%", "%%")
         for parameter in parameters
     ]
     return sql.replace("%%", "%%%%") % tuple(written)
@@ -159,7 +166,7 @@ def _expressions(query: Query) -> Iterator[Any]:
     """Whatever is compiled of a query that a shop may have written."""
     yield query.where
     yield from query.annotations.values()
-    yield from (relation.condition for relation in query._filtered_relations.values())
+    yield from vars(query).get("_filtered_relations", {}).values()
     yield from query.order_by
 
 

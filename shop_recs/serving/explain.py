@@ -159,7 +159,7 @@ def _event_behind(row: Row, context: Context) -> Event | None:
 def _nearest(vector: Floats, version: VectorVersion, context: Context) -> Event | None:
     """The event whose product is most like the recommended one, of equals the latest; none deleted since."""
     latest_first = (version.units @ vector)[::-1]
-    nearest = context.events[version.places[-1 - int(latest_first.argmax())]]
+    nearest: Event = context.events[version.places[-1 - int(latest_first.argmax())]]
     if nearest.title is not None:
         return nearest
     nearest_first = (-latest_first).argsort(kind="stable")

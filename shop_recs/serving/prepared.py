@@ -104,5 +104,5 @@ def _plan(statement: str) -> Plan:
     names = list(dict.fromkeys(_PARAMETER.findall(statement)))
     numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
     name = f"shop_recs_{sha256(statement.encode()).hexdigest()[:16]}"
-    given = ", ".join(f"%({parameter})s" for parameter in names)
-    return Plan(name, f"PREPARE {name} AS {numbered}", f"EXECUTE {name}({given})")
+    given = f"({', '.join(f'%({parameter})s' for parameter in names)})" if names else ""
+    return Plan(name, f"PREPARE {name} AS {numbered}", f"EXECUTE {name}{given}")

@@ -161,7 +161,8 @@ def nearest(
         order = [rung.best_first(f"{MEASURE}distance_0")]
         if not _is_indexed(rung):
             order = [*([own.desc()] if own else []), *order, catalogue.newest_first(offered.model)]
-        return in_order(known.annotate(**_measures(rung, 0, rung.relation)), order)[:limit]
+        measured: QuerySet[Any] = known.annotate(**_measures(rung, 0, rung.relation))
+        return in_order(measured, order)[:limit]
 
     ready = None
     if own is None and rung.shape is not None:

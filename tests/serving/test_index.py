@@ -71,6 +71,16 @@ def test_recommendations_come_from_the_index(catalogue, shopper):
     assert re.search(r"Index Scan using shop_recs_itemvector_v\d+_vector_idx\b", plan_of(captured))
 
 
+def test_a_plan_that_is_kept_for_every_query_uses_the_index_too(catalogue, shopper):
+    lists = []
+    for _ in range(8):
+        with CaptureQueriesContext(connection) as captured:
+            lists.append(recommended_for_you(shopper))
+    assert ranking_of(captured).startswith("EXECUTE")
+    assert re.search(r"Index Scan using shop_recs_itemvector_v\d+_vector_idx\b", plan_of(captured))
+    assert all(one == lists[0] for one in lists)
+
+
 def test_the_index_is_used_beside_a_filter_of_what_was_bought(catalogue, shopper, visitor, did):
     did(visitor, Kind.PURCHASE, *catalogue[0][107:1007:50])
     did(visitor, Kind.CART, catalogue[0][157])
