@@ -169,17 +169,30 @@ class Listing:
 
     def retrieved(self) -> list[Row]:
         """What the retrievers find, the best first."""
-        if not self.weights or self._at_once:
+        if self._at_once:
             return []
-        if len(self.weights) == 1 and not self._compares:
-            (rung,) = self.weights
-            return retrieve.nearest(self.offered, rung, self.seen, limit=self.limit, unwanted=self.unwanted)
+        if len(self.weights) < 2 and not self._compares:
+            rung = next(iter(self.weights), self._leading)
+            return self._nearest(rung) if rung else []
+        if not self.weights:
+            return []
         pools = [Pool(self.candidates, rung, self._depth) for rung in self.weights]
         pools += self._wished(self.weights)
         found = retrieve.candidates(self.candidates, pools, asked=self._asked)
         rows = fusion.fused(found, self.weights)
         unknown = [candidate for candidate in found if self.weights.keys().isdisjoint(candidate.measured)]
         return rows + self._wanted(fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1))
+
+    def _nearest(self, rung: Rung) -> list[Row]:
+        return retrieve.nearest(self.offered, rung, self.seen, limit=self.limit, unwanted=self.unwanted)
+
+    @property
+    def _leading(self) -> Rung | None:
+        """What leads the fallback of a lone list that no event and no retriever tells anything of."""
+        if self._of_page or self.seen.events or self.placement.kind == PlacementKind.RANK:
+            return None
+        rungs = (rung for name in self._fallback for rung in self.sources.of_fallback(name, self.seen))
+        return next(rungs, None)
 
     def filling(self, rows: Sequence[Row], chosen: Sequence[Row]) -> list[Row]:
         """What fills a list up that its retrievers leave short, as a part of the rows."""
@@ -208,16 +221,19 @@ class Listing:
 
     @cached_property
     def _at_once(self) -> Sequence[Rung]:
-        """The list's one retriever, where asking it together with the fallback costs little.
+        """The list's one retriever, where it is asked together with the fallback.
 
-        So it does where an index answers both, since the retriever ranks alike for everybody; and where a
-        scan of few products spares one of the statements of a page.
+        That spares one of the statements of a page. It costs little where an index answers both, since the
+        retriever ranks alike for everybody, and where it scans few products.
         """
-        if len(self.weights) > 1 or not self._fallback:
+        if len(self.weights) > 1 or not self._fallback or not self._of_page:
             return []
-        of_page = len(self.page.asks) > 1
-        few = of_page and all(_scans_few(rung) for rung in self.weights)
-        return [rung for rung in self.weights if few or not rung.personal]
+        return [rung for rung in self.weights if _scans_few(rung) or not rung.personal]
+
+    @property
+    def _of_page(self) -> bool:
+        """Whether there are others beside this list."""
+        return len(self.page.asks) > 1
 
     @property
     def _compares(self) -> bool:

@@ -230,14 +230,16 @@ class VectorRung(VersionRung):
 
     @property
     def shape(self) -> Hashable:
-        return self.version.id, self.use, self.by_angle, self.personal, self.indexed, self.width
+        # An index may be of the distance from the one query that all have.
+        query = None if self.personal else self._query
+        return self.version.id, self.use, self.by_angle, self.indexed, self.width, query
 
     @property
     def values(self) -> dict[str, Any]:
-        return {"query": self._query}
+        return {"query": self._query} if self.personal else {}
 
     def opened(self) -> VectorRung:
-        return _OpenRung(**vars(self))
+        return _OpenRung(**vars(self)) if self.personal else self
 
     @property
     def _query(self) -> Any:
