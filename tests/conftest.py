@@ -13,7 +13,7 @@ from celery import Celery, current_app
 from django.db import transaction
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving import attempts, breaker, compiled, encoding, ladder, tally
+from shop_recs.serving import attempts, breaker, compiled, encoding, ladder, narrow, tally
 from shop_recs.training import partitions
 
 DATA = Path(
@@ -33,6 +33,7 @@ def _nothing_held() -> None:
     encoding.forget()
     compiled.forget()
     breaker.forget()
+    narrow.forget()
     tally._counts.clear()
     attempts._reported.clear()
     ladder._reported.clear()

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.core.exceptions import EmptyResultSet
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, F, Func, OrderBy, QuerySet
+from django.db.models import F, OrderBy, QuerySet
+from django.db.models.expressions import RawSQL
 
 from shop_recs.conf import settings
 from shop_recs.models import ItemVector
-from shop_recs.serving import catalogue, compiled
+from shop_recs.serving import catalogue, compiled, narrow
 from shop_recs.serving.attempts import fetched
 from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
 from shop_recs.serving.eligible import NOTHING, Unwanted
+from shop_recs.serving.pools import InPoolOfFew, InPools
 from shop_recs.serving.rungs import Measured, Rung, VectorRung
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
 MEASURE = "_shop_recs_"
+
+FEW = 20_000
+"""Products that are all measured where a filter is known to be narrow; of more, the index finds enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,57 +95,13 @@ class Pool:
         return f"{self.rung.source} exactly" if self.exact else self.rung.source
 
 
-# Without `coalesce`, `ANY` would take the SELECT for one of rows.
-_ENOUGH = """coalesce((
-    WITH first AS MATERIALIZED (SELECT {first} AS keys)
-    SELECT CASE WHEN cardinality(keys) < {enough} THEN keys || {others} ELSE keys END FROM first
-))"""
-
-
-class InPools(Func):
-    """Whether a key is in any of some arrays of keys, each made once.
-
-    Args:
-        enough: if there are so many in the first array, none of the others is made.
-    """
-
-    output_field = BooleanField()
-
-    def __init__(self, key: Any, *pools: Any, enough: int | None = None) -> None:
-        super().__init__(key, *pools)
-        self.enough = enough
-
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        key, *pools = (_compiled(part, compiler) for part in self.source_expressions)
-        if all(pool == _EMPTY for pool in pools):
-            raise EmptyResultSet
-        arrays = " || ".join(sql for sql, _ in pools)
-        if self.enough is not None and len(pools) > 1:
-            first, others = pools[0][0], " || ".join(sql for sql, _ in pools[1:])
-            arrays = _ENOUGH.format(first=first, others=others, enough=self.enough)
-        return f"{key[0]} = ANY({arrays})", (*key[1], *chain.from_iterable(given for _, given in pools))
-
-
-_EMPTY = ("'{}'", ())
-
-
-def _compiled(part: Any, compiler: Any) -> tuple[str, tuple[Any, ...]]:
-    """The SQL of a key or a pool; Django refuses that of a pool which it knows to be empty."""
-    try:
-        sql, parameters = compiler.compile(part)
-    except EmptyResultSet:
-        return _EMPTY
-    return sql, tuple(parameters)
-
-
 def nearest(
     offered: QuerySet[Any], rung: Rung, context: Context, *, limit: int, unwanted: Unwanted = NOTHING
 ) -> list[Row]:
     """The products that the rung ranks highest; what it does not know is not among them.
 
-    None at all where the database does not answer.
+    None at all where the database does not answer. Where an index once found too few of what is offered, all
+    are measured.
 
     Args:
         offered: the queryset to choose from.
@@ -154,9 +112,14 @@ def nearest(
     """
     rung = _searching(offered, rung)
     own = None if _is_indexed(rung) or rung.personal else catalogue.own_category(offered, context)
+    exactly = Pool(offered, rung, limit, exact=True).name
+    few = _is_indexed(rung) and narrow.is_narrow(offered) and not breaker(exactly).is_resting
 
     def ranked(unwanted: Unwanted, rung: Rung) -> QuerySet[Any]:
-        known = rung.known(unwanted.taken_from(offered))
+        products = unwanted.taken_from(offered)
+        known = rung.known(products)
+        if few and _is_indexed(rung):
+            known = known.filter(_of_few(products, rung, limit=limit))
         # The index gives its own order alone; any further key would sort the whole catalogue.
         order = [rung.best_first(f"{MEASURE}distance_0")]
         if not _is_indexed(rung):
@@ -168,11 +131,14 @@ def nearest(
     if own is None and rung.shape is not None:
         ready = compiled.ready(
             offered,
-            (rung.shape, unwanted.shape, limit),
+            (rung.shape, unwanted.shape, limit, few),
             lambda: ranked(unwanted.opened(), rung.opened()),
             {**rung.values, **unwanted.values},
         )
-    found = fetched(rung.source, ranked(unwanted, rung) if ready is None else ready)
+    name = exactly if few else rung.source
+    found = fetched(name, ranked(unwanted, rung) if ready is None else ready)
+    if found is not None and len(found) < limit and _is_indexed(rung):
+        narrow.remember(offered)
     return [_row(product, rung) for product in found or ()]
 
 
@@ -303,11 +269,28 @@ def _looked_up(products: QuerySet[Any], rung: VectorRung) -> QuerySet[Any, Any]:
     In a join the planner would have to know how many products pass the filters, and where it does not, it
     reads the vectors of the whole catalogue.
     """
-    passing = InPools("product_id", ArraySubquery(products.order_by().values("pk")))
-    vectors = ItemVector.objects.using(products.db).filter(passing, version=rung.version.id)
-    measured = in_order(vectors.annotate(**_measures(rung, 0, "")), [F(f"{MEASURE}distance_0").asc()])
-    keys: QuerySet[Any, Any] = measured.values_list("product_id", flat=True)
-    return keys
+    return _by_distance(ArraySubquery(products.order_by().values("pk")), rung, using=products.db)
+
+
+def _by_distance(keys: Any, rung: VectorRung, *, using: str) -> QuerySet[Any, Any]:
+    """The keys of an array that the rung knows, the best first."""
+    vectors = ItemVector.objects.using(using).filter(InPools("product_id", keys), version=rung.version.id)
+    exact = _measures(replace(rung, indexed=False), 0, "")
+    measured = in_order(vectors.annotate(**exact), [F(f"{MEASURE}distance_0").asc()])
+    known: QuerySet[Any, Any] = measured.values_list("product_id", flat=True)
+    return known
+
+
+def _of_few(products: QuerySet[Any], rung: VectorRung, *, limit: int) -> InPoolOfFew:
+    """Whether a product is among the best: exactly, where few pass the filters, else as the index finds."""
+    best = _by_distance(RawSQL("passing.keys", ()), rung, using=products.db)
+    return InPoolOfFew(
+        "pk",
+        passing=ArraySubquery(products.order_by().values("pk")[: FEW + 1]),
+        few=FEW,
+        of_few=ArraySubquery(best[:limit]),
+        of_many=ArraySubquery(_best(Pool(products, rung, limit))),
+    )
 
 
 def _ungrouped(products: QuerySet[Any]) -> QuerySet[Any]:
@@ -326,7 +309,7 @@ def _searching(products: QuerySet[Any], rung: Rung) -> Rung:
     return rung
 
 
-def _is_indexed(rung: Rung) -> bool:
+def _is_indexed(rung: Rung) -> TypeGuard[VectorRung]:
     return isinstance(rung, VectorRung) and rung.indexed
 
 

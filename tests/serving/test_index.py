@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, EncoderArtefact, Kind, ModelVersion
+from shop_recs.serving import breaker, narrow, retrieve
 from tests.serving.sent import statement_in
 from tests.serving.versions import publish_popularity, publish_vectors
 
@@ -43,6 +44,11 @@ def clustered() -> np.ndarray:
     centres = rng.normal(size=(50, 16))
     noise = rng.normal(scale=0.3, size=(SIZE, 16))
     return (centres[np.arange(SIZE) % 50] + noise).astype(np.float32)
+
+
+def few():
+    """A fiftieth of a hundredth, which the planner knows nothing of."""
+    return get_product_model().objects.filter(name__regex="^Thing [0-9]*(13|77)5$")
 
 
 def ranking_of(captured) -> str:
@@ -140,13 +146,50 @@ def test_a_catalogue_below_the_threshold_is_scanned_exactly(catalogue, shopper, 
 
 
 def test_a_filter_that_few_products_pass_is_filled_up_as_an_exact_scan_would(catalogue, shopper, settings):
-    few = get_product_model().objects.filter(name__regex="^Thing [0-9]*(13|77)5$")
     with CaptureQueriesContext(connection) as captured:
-        recs = recommended_for_you(shopper, limit=20, products=few)
+        recs = recommended_for_you(shopper, limit=20, products=few())
     assert [product.recommendation.source for product in recs] == ["als"] * 20
     assert len(captured) <= 3
     settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
-    assert list(recs) == list(recommended_for_you(shopper, limit=20, products=few))
+    assert list(recs) == list(recommended_for_you(shopper, limit=20, products=few()))
+
+
+def test_a_filter_found_to_be_narrow_is_ranked_exactly_at_once(catalogue, shopper, settings):
+    first = recommended_for_you(shopper, limit=20, products=few())
+    with CaptureQueriesContext(connection) as captured:
+        later = [recommended_for_you(shopper, limit=20, products=few()) for _ in range(3)]
+    assert len(captured) == 2 * 3
+    assert later == [first] * 3
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
+    assert list(first) == list(recommended_for_you(shopper, limit=20, products=few()))
+
+
+def test_what_is_narrow_for_one_filter_is_not_for_another(catalogue, shopper):
+    expected = recommended_for_you(shopper)
+    recommended_for_you(shopper, limit=20, products=few())
+    with CaptureQueriesContext(connection) as captured:
+        assert recommended_for_you(shopper) == expected
+    assert "passing.keys" not in captured[1]["sql"]
+
+
+def test_the_index_answers_where_many_pass_a_filter_that_was_narrow(catalogue, shopper, monkeypatch):
+    monkeypatch.setattr(retrieve, "FEW", 50)
+    most = get_product_model().objects.filter(price__gt=5)
+    expected = recommended_for_you(shopper, limit=20, products=most)
+    narrow.remember(most)
+    with CaptureQueriesContext(connection) as captured:
+        assert recommended_for_you(shopper, limit=20, products=most) == expected
+    assert re.search(r"Index Scan using \S+_vector_idx on .*actual time=\S+ rows=[1-9]", plan_of(captured))
+
+
+def test_the_index_is_asked_where_an_exact_ranking_gets_no_answer(catalogue, shopper):
+    recommended_for_you(shopper, limit=20, products=few())
+    for _ in range(breaker.FAILURES):
+        breaker.breaker("als exactly").failed()
+    with CaptureQueriesContext(connection) as captured:
+        recs = recommended_for_you(shopper, limit=20, products=few())
+    assert "passing.keys" not in captured[1]["sql"]
+    assert recs[0].recommendation.source == "als"
 
 
 def test_the_index_is_searched_as_wide_as_it_was_measured_to_need(catalogue, shopper):

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from shop_recs import recommended_for_you
 from shop_recs.conf import get_product_model
 from shop_recs.models import Kind
+from shop_recs.serving import narrow
 from tests.serving.versions import neighbours, publish_neighbours, publish_popularity, publish_vectors
 
 
@@ -65,6 +66,16 @@ LEGAL = {
 @pytest.mark.parametrize("queryset", LEGAL.values(), ids=LEGAL)
 def test_any_legal_queryset_is_ranked_and_keeps_its_rows(queryset, shop):
     expected = recommended_for_you(shop, limit=10)
+    recs = recommended_for_you(shop, limit=10, products=queryset())
+    assert recs == expected
+    assert recs.rung == "als"
+
+
+@pytest.mark.parametrize("queryset", LEGAL.values(), ids=LEGAL)
+def test_any_legal_queryset_is_ranked_alike_where_it_is_known_to_be_narrow(queryset, shop, settings):
+    expected = recommended_for_you(shop, limit=10)
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": 1}
+    narrow.remember(queryset().all())
     recs = recommended_for_you(shop, limit=10, products=queryset())
     assert recs == expected
     assert recs.rung == "als"

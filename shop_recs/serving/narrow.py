@@ -1,0 +1,49 @@
+"""Remembers which filters are so narrow that an index found too few products: those are ranked exactly."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from django.db.models import QuerySet
+
+LASTS = 600.0
+"""Seconds until the index is asked again."""
+
+REMEMBERED_AT_MOST = 1_000
+"""Filters that are remembered; of more, what was remembered first is forgotten."""
+
+_until: dict[int, float] = {}
+"""By filter, when it is forgotten."""
+
+
+def remember(products: QuerySet[Any]) -> None:
+    """Note that an index found too few of these."""
+    key = _key(products)
+    if key is None:
+        return
+    _until.pop(key, None)
+    _until[key] = monotonic() + LASTS
+    while len(_until) > REMEMBERED_AT_MOST:
+        _until.pop(next(iter(_until)), None)
+
+
+def is_narrow(products: QuerySet[Any]) -> bool:
+    """Whether an index lately found too few products under the same filters, in this process."""
+    if not _until:
+        return False
+    key = _key(products)
+    return key is not None and monotonic() < _until.get(key, 0.0)
+
+
+def forget() -> None:
+    """Take no filter for narrow."""
+    _until.clear()
+
+
+def _key(products: QuerySet[Any]) -> int | None:
+    """The same for what is filtered alike, by the same values; a subquery is like no other."""
+    try:
+        return hash((products.model, products.query.where))
+    except TypeError:  # a value that cannot be hashed
+        return None
