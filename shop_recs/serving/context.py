@@ -68,10 +68,9 @@ class Context:
         return next(of_ladder, self.others.get(algorithm))
 
     @property
-    def only_looks(self) -> bool:
-        """These are all the events, and none put anything into a cart or bought it."""
-        looks = all(event.kind in (Kind.VIEW, Kind.FAVOURITE) for event in self.events)
-        return looks and len(self.events) < HISTORY_LENGTH
+    def tells_all(self) -> bool:
+        """These are all the events that there are of the shopper."""
+        return len(self.events) < HISTORY_LENGTH
 
     def last_viewed(self) -> Context:
         """The context of the product viewed last alone, as if a list of similar ones started from it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, Func, Manager, Model, Q, QuerySet
@@ -20,6 +20,9 @@ from shop_recs.serving.lookup import IsListed, ListedPosition
 from shop_recs.serving.reactions import IsHidden
 from shop_recs.serving.whose import NOBODY, of_shopper
 from shop_recs.tracking.identity import Shopper
+
+if TYPE_CHECKING:
+    from shop_recs.serving.context import Event
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
@@ -133,19 +136,31 @@ def unwanted(
     bought: bool,
     carted: bool = True,
     feedback_of: Shopper = NOBODY,
+    events: Sequence[Event] | None = None,
 ) -> Unwanted:
-    """What `leave_out` leaves out."""
+    """What `leave_out` leaves out; with `events`, all that the shopper did, the log is not asked again."""
     cart = import_string(settings.CART)(request) if carted and settings.CART and request else ()
+    carted = carted and settings.CART is None
+    if events is not None:
+        shopper, keys = NOBODY, [*keys, *_in_events(events, bought=bought, carted=carted)]
+    asked = (*([_BOUGHT] if bought else []), *([_CARTED] if carted else []))
     key = get_product_model()._meta.pk.get_prep_value
-    asked = [_BOUGHT] if bought else []
-    if carted and settings.CART is None:
-        asked.append(_CARTED)
     return Unwanted(
         list({key(key_of(product)) for product in (*keys, *cart)}),
         shopper=shopper if asked else NOBODY,
-        asked=tuple(asked),
+        asked=asked if shopper != NOBODY else (),
         feedback_of=feedback_of,
     )
+
+
+def _in_events(events: Sequence[Event], *, bought: bool, carted: bool) -> Iterator[Any]:
+    """The keys that `InLog` would find, had it only these events."""
+    purchases = [event for event in events if event.kind == Kind.PURCHASE]
+    since = min([CART_LASTS.days, *(event.age for event in purchases)])
+    for event in events:
+        in_cart = event.kind == Kind.CART and event.age < since
+        if (carted and in_cart) or (bought and event.kind == Kind.PURCHASE):
+            yield event.product
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from shop_recs.conf import settings
 from shop_recs.models import Exclusion, Placement, PlacementKind
 from shop_recs.serving import catalogue, eligible, exploration, fusion, retrieve
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
-from shop_recs.serving.context import Context
+from shop_recs.serving.context import Context, Event
 from shop_recs.serving.eligible import Unwanted
 from shop_recs.serving.explain import Recommendations, explained
 from shop_recs.serving.filters import arrived, filtered, of_category
@@ -119,7 +119,8 @@ class Listing:
         """What this list leaves out of what it offers."""
         return eligible.unwanted(
             [key for keys in self.left_out.values() for key in keys],
-            shopper=self.hidden_from if {Exclusion.CART, Exclusion.PURCHASED} & self.excluded else NOBODY,
+            shopper=self.page.shopper,
+            events=self._all_events,
             request=self.page.request if Exclusion.CART in self.excluded else None,
             bought=Exclusion.PURCHASED in self.excluded and settings.EXCLUDE_PURCHASED,
             carted=Exclusion.CART in self.excluded,
@@ -308,11 +309,10 @@ class Listing:
         return set(self.usual.exclude if exclude is None else exclude)
 
     @property
-    def hidden_from(self) -> Shopper:
-        """Whose cart and purchases are left out; nobody's, where it is known that there are none."""
-        if about(self.placement) is About.SHOPPER and self.page.of_shopper.only_looks:
-            return NOBODY
-        return self.page.shopper
+    def _all_events(self) -> Sequence[Event] | None:
+        """All that the shopper ever did, where the list knows of it anyway."""
+        of_shopper = self.page.of_shopper if about(self.placement) is About.SHOPPER else None
+        return of_shopper.events if of_shopper and of_shopper.tells_all else None
 
     @property
     def feedback_of(self) -> Shopper:

@@ -114,7 +114,7 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
         yield Obstacle("old"), arrived(few, listing.sources.days(PlacementKind.NEW_ARRIVALS))
     for stored in listing.merchandising.of(Action.HIDE):
         yield Obstacle("rule", str(stored)), without(few, stored)
-    shopper, request = listing.hidden_from, listing.page.request
+    shopper, request = listing.page.shopper, listing.page.request
     if Exclusion.CART in listing.excluded:
         yield (
             Obstacle("cart"),

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from shop_recs import recommended_for_you
 from shop_recs.conf import get_product_model
 from shop_recs.models import Kind
-from shop_recs.serving import narrow
+from shop_recs.serving import context, narrow
 from tests.serving.versions import neighbours, publish_neighbours, publish_popularity, publish_vectors
 
 
@@ -141,7 +141,8 @@ def test_what_is_no_queryset_of_products_is_refused(products, shop):
         recommended_for_you(shop, products=products())
 
 
-def test_filter_log_and_ranking_are_one_statement(shop, shelves, visitor, did):
+def test_filter_log_and_ranking_are_one_statement(shop, shelves, visitor, did, monkeypatch):
+    monkeypatch.setattr(context, "HISTORY_LENGTH", 2)  # what was bought before is asked of the log
     did(visitor, Kind.PURCHASE, shelves[0][3])
     with CaptureQueriesContext(connection) as captured:
         recs = recommended_for_you(shop, limit=1, products=product_queryset().filter(name__endswith="3"))
