@@ -41,7 +41,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@.ci/tools
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 	@$(MAKE) --no-print-directory -j2 $(SYNC) test-uuid test-later
 
 test-uuid test-later: test-%:

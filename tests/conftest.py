@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from celery import Celery, current_app
-from django.db import transaction
+from django.db import connection, transaction
 
 from shop_recs.conf import get_product_model
 from shop_recs.serving import attempts, breaker, compiled, encoding, ladder, narrow, tally
@@ -25,6 +25,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what trains where the extra is not installed, as on a web server."""
     if item.get_closest_marker("training") and find_spec("torch") is None:
         pytest.skip('training needs the extra: pip install "shop_recs[train]"')
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """How `pytest -n 2` shares the tests out."""
+    from tests.sharing import InFiles
+
+    return InFiles(config, log)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The database of the tests need not survive a power failure: a commit does not wait for the disk."""
+    with django_db_blocker.unblock():
+        name = connection.ops.quote_name(connection.settings_dict["NAME"])
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+        connection.close()
 
 
 @pytest.fixture(autouse=True)

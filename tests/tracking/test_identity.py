@@ -145,7 +145,7 @@ def test_an_expired_cookie_makes_a_new_visitor(browser, view, monkeypatch):
     assert Visitor.objects.count() == 2
 
 
-@pytest.mark.parametrize("forged", ["", "x", "::", "a.b:c:d", str(uuid.uuid4()), "\x00" * 9])
+@pytest.mark.parametrize("forged", ["", "x", "::", "a.b:c:d", str(uuid.UUID(int=7)), "\x00" * 9])
 def test_a_forged_cookie_is_nobody(browser, view, forged):
     browser.cookie = forged
     assert browser.visit(shopper_of) == Shopper(None, None)

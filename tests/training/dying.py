@@ -60,6 +60,9 @@ def main(database, store):
     import django
 
     django.setup()
+    # What the children import, too, so that it is done once.
+    import tests.training.conftest  # noqa: F401
+
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

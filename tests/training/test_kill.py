@@ -13,14 +13,15 @@ from django.db import connection
 from django.utils import timezone
 
 from shop_recs.models import EncoderArtefact, ModelVersion
-from shop_recs.training import publish
+from shop_recs.training import publish, recall
 from tests.training.conftest import orphans, served, served_neighbours, store, store_neighbours
 
 PRODUCTS = 30
 
 
 @pytest.fixture
-def shop(committed, configure, make_product):
+def shop(committed, configure, make_product, monkeypatch):
+    monkeypatch.setattr(recall, "QUERIES", 2)
     configure(EXACT_BELOW=10, KEEP_VERSIONS=0, LEASE_SECONDS=60)
     return [make_product(f"Product {number}") for number in range(PRODUCTS)]
 

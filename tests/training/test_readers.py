@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from shop_recs.training import publish
+from shop_recs.training import publish, recall
 from tests.training.conftest import served, served_neighbours, store, store_neighbours
 
 READERS = 3
@@ -43,7 +43,9 @@ class Readers:
 
 
 @pytest.fixture
-def shop(committed, make_product):
+def shop(committed, make_product, monkeypatch):
+    # Many publishes; their indexes are measured in passing.
+    monkeypatch.setattr(recall, "QUERIES", 2)
     return [make_product(f"Product {number}") for number in range(50)]
 
 
