@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from shop_recs.algorithms.base import Fitted, FittedNeighbours, FittedVectors, NotEnoughData
 from shop_recs.models import ItemNeighbour, ItemVector
+from shop_recs.training import graph
 from shop_recs.training.partitions import Parent
 
 Row = tuple[Any, ...]
@@ -32,7 +33,7 @@ class Contents:
 
 
 def contents_of(fitted: Fitted, product_keys: Sequence[Any]) -> Contents:
-    """What is stored of a fit; nothing of the items that it does not know.
+    """What is stored of a fit, in the order in which it is; nothing of the items that it does not know.
 
     Args:
         fitted: vectors or neighbours.
@@ -47,6 +48,8 @@ def contents_of(fitted: Fitted, product_keys: Sequence[Any]) -> Contents:
         raise NotEnoughData("not enough data: the fit gave no product a vector or a neighbour")
     facts: dict[str, Any] = {"item_count": len(known)}
     if isinstance(fitted, FittedVectors):
+        if graph.is_large(fitted):
+            known = known[graph.insertion_order(fitted.item_vectors[known])]
         rows = vector_rows([product_keys[item] for item in known.tolist()], fitted.item_vectors[known])
         facts |= {"dimensions": fitted.item_vectors.shape[1], "unit_norm": fitted.unit_norm}
         return Contents(ItemVector, rows, facts)

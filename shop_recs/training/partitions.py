@@ -18,6 +18,9 @@ Parent = type[ItemVector] | type[ItemNeighbour]
 
 PARENTS: tuple[Parent, ...] = (ItemVector, ItemNeighbour)
 LEAST_INDEX_MEMORY, MOST_INDEX_MEMORY = 64 << 20, 4 << 30
+CONNECTIONS, CANDIDATES = 12, 128
+"""Of a vector in a graph (`m`), and how many it chooses them from (`ef_construction`)."""
+
 BYTES_OF_A_NODE = 1_000
 """Of a graph in the making, beside its vector; one that does not fit into memory takes many times longer."""
 
@@ -107,39 +110,43 @@ def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None
         cursor.execute("SELECT set_config('maintenance_work_mem', %s, true)", [f"{memory}kB"])
     for operator in operators:
         _execute(
-            "CREATE INDEX ON {table} USING hnsw ((vector::vector({dimensions})) {operator})",
+            "CREATE INDEX ON {table} USING hnsw ((vector::vector({dimensions})) {operator})"
+            " WITH (m = {connections}, ef_construction = {candidates})",
             ItemVector,
             version_id,
             dimensions=sql.Literal(dimensions),
             operator=sql.Identifier(operator),
+            connections=sql.Literal(CONNECTIONS),
+            candidates=sql.Literal(CANDIDATES),
         )
 
 
 def nearest(
-    version_id: int, query: npt.NDArray[np.float32], *, operator: str, width: int, limit: int
-) -> list[float]:
-    """The distances of the rows that a search of this width in the version's index finds.
+    version_id: int, queries: npt.NDArray[np.float32], *, operator: str, width: int, limit: int
+) -> list[list[float]]:
+    """The distances of the rows that searches of this width in the version's index find, for each query.
 
     Args:
         version_id: whose index.
-        query: `(d,)`.
+        queries: `(q, d)`.
         operator: of the index, `"<#>"` or `"<=>"`.
         width: `hnsw.ef_search`.
         limit: rows to find.
     """
     statement = sql.SQL(
-        "SELECT vector::vector({d}) {operator} {query}::vector FROM {table} ORDER BY 1 LIMIT {limit}"
+        "SELECT ARRAY("
+        " SELECT vector::vector({d}) {operator} query FROM {table} ORDER BY 1 LIMIT {limit}"
+        ") FROM unnest(%s::vector[]) WITH ORDINALITY AS asked (query, place) ORDER BY place"
     ).format(
-        d=sql.Literal(len(query)),
+        d=sql.Literal(queries.shape[1]),
         operator=sql.SQL(operator),
-        query=sql.Literal(Vector(query).to_text()),
         table=_identifier(ItemVector, version_id),
         limit=sql.Literal(limit),
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('hnsw.ef_search', %s, true)", [str(width)])
-        cursor.execute(statement)
-        return [distance for (distance,) in cursor.fetchall()]
+        cursor.execute(statement, [[Vector(query).to_text() for query in queries]])
+        return [distances for (distances,) in cursor.fetchall()]
 
 
 def attach(parent: Parent, version_id: int) -> None:

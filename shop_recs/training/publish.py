@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from shop_recs.algorithms.base import Fitted, FittedVectors, Floats
@@ -17,11 +16,24 @@ from shop_recs.conf import settings
 from shop_recs.exceptions import NothingToPublish, Refused
 from shop_recs.models import ActiveModel, EncoderArtefact, JudgedFit, ModelVersion
 from shop_recs.registry import require_known
-from shop_recs.training import checkpoints, partitions, recall
+from shop_recs.training import checkpoints, graph, partitions, recall
 from shop_recs.training.contents import contents_of
 from shop_recs.training.lease import Lease, drop_leftovers, end_dead_runs
 
 logger = logging.getLogger(__name__)
+
+_POINT_AT = """
+    WITH version AS (
+        SELECT id, algorithm FROM shop_recs_modelversion
+        WHERE id = %s AND status = 'ready' AND (refusal = '' OR overridden_at IS NOT NULL)
+        FOR UPDATE  -- so that nobody drops its vectors meanwhile
+    )
+    INSERT INTO shop_recs_activemodel (algorithm, version_id, published_at)
+    SELECT algorithm, id, %s FROM version
+    ON CONFLICT (algorithm) DO UPDATE
+    SET version_id = excluded.version_id, published_at = excluded.published_at
+"""
+"""One statement, which is a transaction of its own: a flip is one message to the database and one commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ def _publish_stored(lease: Lease, *, refusal: str, beside: ModelVersion | None) 
             finished_at=timezone.now(),
         )
         if not refusal:
-            _point_at(version)
+            _point_at(version.pk)
     retire_old(version.algorithm, served_before=served_before)
 
 
@@ -118,14 +130,15 @@ def publish(version: ModelVersion, *, override: str = "", by: str = "") -> None:
         NothingToPublish: it is not ready.
         Refused: the gate refused it, and nobody says why it should be served all the same.
     """
+    if _point_at(version.pk):
+        return
     with transaction.atomic():
-        # The lock keeps `retire_old` from dropping its vectors meanwhile.
         locked = ModelVersion.objects.select_for_update().ready().filter(pk=version.pk).first()
         if locked is None:
             raise NothingToPublish(_why_not(version))
         if locked.is_refused:
             _override(locked, note=override.strip(), by=by)
-        _point_at(locked)
+        _point_at(locked.pk)
 
 
 def _override(version: ModelVersion, *, note: str, by: str) -> None:
@@ -203,13 +216,12 @@ def _indexed(
     version_id: int, fitted: FittedVectors, *, finds_similar: bool, queries: Floats | None
 ) -> dict[str, Any]:
     """Index many vectors for the ways they are ranked, and say how well; few are scanned."""
-    if np.count_nonzero(fitted.known) < settings.EXACT_BELOW:
+    if not graph.is_large(fitted):
         return {}
-    by_angle = finds_similar and not fitted.unit_norm
-    by_inner_product = fitted.encoder.history_length > 0 or (finds_similar and fitted.unit_norm)
-    operators = ["vector_ip_ops"] * by_inner_product + ["vector_cosine_ops"] * by_angle
-    partitions.index(version_id, dimensions=fitted.item_vectors.shape[1], operators=operators)
-    if fitted.item_vectors.shape[1] == 1:
+    dimensions = fitted.item_vectors.shape[1]
+    operators = graph.operators(fitted, finds_similar=finds_similar)
+    partitions.index(version_id, dimensions=dimensions, operators=operators)
+    if dimensions == 1:
         return {}
     return recall.measured(version_id, fitted, personal=queries, similar=finds_similar)
 
@@ -224,14 +236,11 @@ def _store_encoder(version_id: int, fitted: Fitted) -> None:
     )
 
 
-def _point_at(version: ModelVersion) -> None:
-    pointer = ActiveModel(algorithm=version.algorithm, version=version, published_at=timezone.now())
-    ActiveModel.objects.bulk_create(
-        [pointer],
-        update_conflicts=True,
-        unique_fields=["algorithm"],
-        update_fields=["version", "published_at"],
-    )
+def _point_at(version_id: int) -> bool:
+    """Serve a version from now on; False where it is not ready, or refused."""
+    with connection.cursor() as cursor:
+        cursor.execute(_POINT_AT, [version_id, timezone.now()])
+        return bool(cursor.rowcount)
 
 
 def _retire(version_id: int) -> None:

@@ -19,7 +19,7 @@ LENGTH = 20
 QUERIES = 200
 """Searches of each kind that are made both ways."""
 
-WIDTHS = (100, 160, 250, 400)
+WIDTHS = (64, 100, 160, 250, 400)
 """Values of `hnsw.ef_search` that are tried until one finds `ENOUGH`; the last stays, whatever it finds."""
 
 ENOUGH, SOUND = 0.975, 0.9
@@ -125,14 +125,12 @@ def _shares(version_id: int, queries: Floats, farthest: Floats, *, by_angle: boo
 
     Products at the same distance are as good as one another.
     """
-    shares = []
-    for query, limit in zip(queries, farthest.tolist(), strict=True):
-        distances = partitions.nearest(
-            version_id, query, operator="<=>" if by_angle else "<#>", width=width, limit=LENGTH
-        )
-        near = sum(distance <= limit for distance in distances)
-        shares.append(near / len(distances))
-    return shares
+    operator = "<=>" if by_angle else "<#>"
+    found = partitions.nearest(version_id, queries, operator=operator, width=width, limit=LENGTH)
+    return [
+        sum(distance <= limit for distance in distances) / len(distances)
+        for distances, limit in zip(found, farthest.tolist(), strict=True)
+    ]
 
 
 def _units(vectors: Floats) -> Floats:

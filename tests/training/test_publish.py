@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from datetime import timedelta
@@ -23,6 +24,7 @@ from tests.training.conftest import in_a_thread, orphans, served, store
 
 Status = ModelVersion.Status
 ONES = np.ones(4, dtype=np.float32)
+GRAPH = f"WITH (m='{partitions.CONNECTIONS}', ef_construction='{partitions.CANDIDATES}')"
 
 
 @pytest.fixture
@@ -35,6 +37,15 @@ def fold_in():
     """An encoder that answers every visitor in his own way."""
     weights = {"alpha": 1.0, "half_life_days": 90.0, "step_decay": 1.0, "history_length": 20}
     return FoldInEncoder(np.eye(4, dtype=np.float32), np.ones(8, dtype=np.float32), **weights)
+
+
+def attempt(version):
+    """Publish a version; what became of it instead."""
+    try:
+        publish.publish(version)
+    except NothingToPublish as error:
+        return re.search(r"is (\w+)\.", str(error))[1]
+    return "published"
 
 
 def indexes(version):
@@ -102,7 +113,9 @@ def test_few_products_are_ranked_without_an_index(shop, configure):
 def test_many_products_are_indexed_for_the_ways_they_are_ranked(shop, configure, answers, operators):
     configure(EXACT_BELOW=6)
     version = store("als", shop, **({"encoder": fold_in()} | answers))
-    assert sorted(indexes(version)) == [f"hnsw (((vector)::vector(4)) {operator})" for operator in operators]
+    assert sorted(indexes(version)) == [
+        f"hnsw (((vector)::vector(4)) {operator}) {GRAPH}" for operator in operators
+    ]
 
 
 def test_many_scores_that_are_the_same_for_everybody_get_a_plain_index(shop, configure):
@@ -157,10 +170,28 @@ def test_any_ready_version_can_be_published_again(shop):
     assert served("als")[0] == {second.pk}
 
 
-def test_publishing_is_one_update_of_one_row(shop, django_assert_max_num_queries):
+def test_publishing_is_one_statement(shop, django_assert_num_queries):
     first, _ = store("als", shop), store("als", shop)
-    with django_assert_max_num_queries(4):  # with the beginning, the lock and the end of the transaction
+    with django_assert_num_queries(1):
         publish.publish(first)
+    active = ActiveModel.objects.get()
+    assert active.version == first
+    assert timezone.now() - active.published_at < timedelta(minutes=1)
+
+
+def test_a_version_that_is_being_dropped_is_not_published(shop):
+    first, second = store("als", shop), store("als", shop)
+    published = []
+    with transaction.atomic():
+        ModelVersion.objects.select_for_update().get(pk=first.pk)
+        waiting = threading.Thread(target=lambda: published.append(in_a_thread(lambda: attempt(first))))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        ModelVersion.objects.filter(pk=first.pk).update(status=Status.RETIRED)
+    waiting.join()
+    assert published == ["retired"]
+    assert served("als")[0] == {second.pk}
 
 
 @pytest.mark.parametrize("status", [Status.TRAINING, Status.FAILED, Status.RETIRED])
