@@ -18,8 +18,11 @@ Parent = type[ItemVector] | type[ItemNeighbour]
 
 PARENTS: tuple[Parent, ...] = (ItemVector, ItemNeighbour)
 LEAST_INDEX_MEMORY, MOST_INDEX_MEMORY = 64 << 20, 4 << 30
-CONNECTIONS, CANDIDATES = 12, 128
-"""Of a vector in a graph (`m`), and how many it chooses them from (`ef_construction`)."""
+CONNECTIONS = 12
+"""Of a vector in a graph (`m`)."""
+
+CANDIDATES = {"vector_ip_ops": 128, "vector_cosine_ops": 64}
+"""Vectors that it chooses them from (`ef_construction`); the longest are everybody's neighbours."""
 
 BYTES_OF_A_NODE = 1_000
 """Of a graph in the making, beside its vector; one that does not fit into memory takes many times longer."""
@@ -117,7 +120,7 @@ def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None
             dimensions=sql.Literal(dimensions),
             operator=sql.Identifier(operator),
             connections=sql.Literal(CONNECTIONS),
-            candidates=sql.Literal(CANDIDATES),
+            candidates=sql.Literal(CANDIDATES[operator]),
         )
 
 

@@ -24,7 +24,6 @@ from tests.training.conftest import in_a_thread, orphans, served, store
 
 Status = ModelVersion.Status
 ONES = np.ones(4, dtype=np.float32)
-GRAPH = f"WITH (m='{partitions.CONNECTIONS}', ef_construction='{partitions.CANDIDATES}')"
 
 
 @pytest.fixture
@@ -114,7 +113,9 @@ def test_many_products_are_indexed_for_the_ways_they_are_ranked(shop, configure,
     configure(EXACT_BELOW=6)
     version = store("als", shop, **({"encoder": fold_in()} | answers))
     assert sorted(indexes(version)) == [
-        f"hnsw (((vector)::vector(4)) {operator}) {GRAPH}" for operator in operators
+        f"hnsw (((vector)::vector(4)) {operator})"
+        f" WITH (m='{partitions.CONNECTIONS}', ef_construction='{partitions.CANDIDATES[operator]}')"
+        for operator in operators
     ]
 
 
