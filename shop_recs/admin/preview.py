@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,11 +145,18 @@ class PreviewAdmin(AnyAdmin):
 
     def _context(self, form: Any, onlooker: OnlookerForm) -> dict[str, Any]:
         if not (form.is_valid() & onlooker.is_valid()):
-            return {"invalid": [form.errors, onlooker.errors]}
+            return {"invalid": [*_problems(form), *_problems(onlooker)]}
         try:
             return self.previewed(form.instance, form, onlooker.cleaned_data)
         except (UnknownPlacement, ValueError, TypeError) as error:
             return {"invalid": [error]}
+
+
+def _problems(form: Any) -> Iterator[str]:
+    """What is wrong with a form, each with the label of its field."""
+    for name, errors in form.errors.items():
+        label = f"{form[name].label}: " if name in form.fields else ""
+        yield from (f"{label}{error}" for error in errors)
 
 
 def slugs() -> list[str]:

@@ -81,13 +81,13 @@ def ready(
     """
     # Django writes the language into some statements, and the zone into those that truncate a time.
     key = (products.model, products.db, get_language(), get_current_timezone_name(), shape)
-    of_shape = _remembered.pop(key, ())
+    of_shape = _remembered.get(key, ())
     remembered = next((one for one in of_shape if _is_same(one.query, products.query)), None)
     if remembered is None:
         # It may be of this moment alone, as one that compares with the time of day.
         _remember(key, (_Remembered(products.query), *of_shape[: QUERIES_OF_A_SHAPE - 1]))
         return None
-    _remember(key, of_shape)
+    _remember(key, (remembered, *(one for one in of_shape if one is not remembered)))
     if remembered.refused:
         return None
     if remembered.compiler is None:
@@ -101,6 +101,7 @@ def forget() -> None:
 
 
 def _remember(key: Hashable, of_shape: tuple[_Remembered, ...]) -> None:
+    _remembered.pop(key, None)
     _remembered[key] = of_shape
     while len(_remembered) > SHAPES_AT_MOST:
         _remembered.pop(next(iter(_remembered)), None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -92,26 +93,30 @@ class ListNode(Node):
     def _ask(self, context: Context, options: dict[str, Any]) -> Recommendations:
         request = context.get("request")
         first = None if self.first is None else self.first.resolve(context)
-        if self.kind == "similar_items":
-            return serving.similar_items(first, request=None if self.shared else request, **options)
+        if self.kind == "similar_items" and (self.shared or request is None):
+            return serving.similar_items(first, **options)
         if request is None:
             raise LookupError(
                 "there is no request in the template's context; add "
                 '"django.template.context_processors.request" to the context processors'
             )
+        if self.kind == "similar_items":
+            return _unrepeated(request, partial(serving.similar_items, first, request=request), **options)
         if self.kind == "recommendations":
-            return (_for_everybody if self.shared else _placed)(request, str(first), **options)
+            if self.shared:
+                return _for_everybody(request, str(first), **options)
+            return _unrepeated(request, partial(serving.recommend, str(first), request), **options)
         if self.shared:
             raise TemplateSyntaxError(SHARED.format("recommended-for-you"))
-        return serving.recommended_for_you(request, **options)
+        return _unrepeated(request, partial(serving.recommended_for_you, request), **options)
 
 
-def _placed(
-    request: HttpRequest, slug: str, *, exclude: Iterable[Any] = (), **options: Any
+def _unrepeated(
+    request: HttpRequest, ask: Callable[..., Recommendations], *, exclude: Iterable[Any] = (), **options: Any
 ) -> Recommendations:
-    """The list of a placement, without what the lists above it on the same page show."""
+    """A list without what the lists above it on the same page show."""
     shown: list[Any] = request.__dict__.setdefault(SHOWN, [])
-    recommendations = serving.recommend(slug, request, exclude=[*exclude, *shown], **options)
+    recommendations = ask(exclude=[*exclude, *shown], **options)
     shown += [product.pk for product in recommendations]
     return recommendations
 

@@ -56,10 +56,11 @@ def test_similar_items_have_a_heading_of_their_own(shop):
     assert html.count("shop-recs__title") == 2
 
 
-def test_only_a_list_from_several_products_says_which_of_them_a_card_is_like(shop):
+def test_only_a_list_from_several_products_says_which_of_them_a_card_is_like(shop, visitor, request_of):
     below_one = render("{% similar_items product limit=4 %}", shop)
     of_a_cart = render(
-        "{% similar_items seeds limit=8 %}", shop | {"seeds": [shop["product"], shop["lamps"][0]]}
+        "{% similar_items seeds limit=8 %}",
+        {"request": request_of(visitor), "seeds": [shop["product"], shop["lamps"][0]]},
     )
     assert "similar to" not in below_one
     assert "similar to Chair 0" in of_a_cart
@@ -246,6 +247,16 @@ def test_placements_of_one_page_do_not_repeat_a_product(shop):
         '{% recommendations "recommended-for-you" limit=4 %}{% recommendations "popular" limit=4 %}', shop
     )
     assert len(titles(both)) == len(set(titles(both))) == 8
+
+
+def test_lists_of_one_page_do_not_repeat_a_product_whichever_tag_makes_them(shop):
+    page = render(
+        "{% similar_items product limit=2 %}{% recommended_for_you limit=4 as mine %}"
+        '{% for product in mine %}<b class="shop-recs__title">{{ product.name }}</b>{% endfor %}'
+        '{% recommendations "popular" limit=2 %}',
+        shop,
+    )
+    assert len(titles(page)) == len(set(titles(page))) == 8
 
 
 def test_a_placement_that_there_is_not_leaves_the_page_alone(shop, settings):
