@@ -10,7 +10,8 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from shop_recs.serving.retrieve import Pool, Row
+from shop_recs.serving.pools import Pool
+from shop_recs.serving.retrieve import Row
 from shop_recs.serving.rungs import RareRung, ScoreRung
 
 EXPLORED = 50

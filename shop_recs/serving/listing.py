@@ -11,7 +11,7 @@ from django.db.models import Model, QuerySet
 
 from shop_recs.conf import settings
 from shop_recs.models import Exclusion, Placement, PlacementKind
-from shop_recs.serving import catalogue, eligible, exploration, fusion, retrieve
+from shop_recs.serving import catalogue, eligible, exploration, fusion, narrow, retrieve
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
 from shop_recs.serving.context import Context, Event
 from shop_recs.serving.eligible import Unwanted
@@ -20,7 +20,8 @@ from shop_recs.serving.filters import arrived, filtered, of_category
 from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
-from shop_recs.serving.retrieve import Pool, Row
+from shop_recs.serving.pools import Pool, among
+from shop_recs.serving.retrieve import Row
 from shop_recs.serving.rungs import Rung, VersionRung
 from shop_recs.serving.sources import Sources
 from shop_recs.serving.whose import NOBODY
@@ -212,7 +213,8 @@ class Listing:
             leads = bool(rungs) and (rungs[0].personal or not self.seen.events)
             alone = leads and not self._compares
             enough = self.limit - len(chosen) if alone else None
-            found = retrieve.candidates(others, pools, asked=self._asked, enough=enough) if pools else []
+            few = narrow.is_narrow(self.offered)
+            found = retrieve.candidates(others, pools, asked=self._asked, enough=enough, few=few)
         filling = fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
         return self._wanted(filling) if self._explores and not newest else filling
 
@@ -335,7 +337,7 @@ class Listing:
         if (own := catalogue.own_category(self.candidates, self.seen)) is not None:
             asked["own_category"] = own
         if self._explores:
-            asked[exploration.MEMBER] = retrieve.among(exploration.pools(self.candidates))
+            asked[exploration.MEMBER] = among(exploration.pools(self.candidates))
         return asked
 
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:

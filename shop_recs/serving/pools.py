@@ -1,83 +1,151 @@
-"""Whether a product is in pools of keys that PostgreSQL ranks before it looks at any product."""
+"""Pools: the keys of a queryset's best products, which PostgreSQL ranks before it looks at any product."""
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard, TypeVar
 
-from django.core.exceptions import EmptyResultSet
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, Func
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OrderBy, QuerySet
 
-# Without `coalesce`, `ANY` would take the SELECT for one of rows.
-_ENOUGH = """coalesce((
-    WITH first AS MATERIALIZED (SELECT {first} AS keys)
-    SELECT CASE WHEN cardinality(keys) < {enough} THEN keys || {others} ELSE keys END FROM first
-))"""
+from shop_recs.conf import settings
+from shop_recs.models import ItemVector
+from shop_recs.serving import catalogue
+from shop_recs.serving.arrays import PASSING, InPoolOfFew, InPools
+from shop_recs.serving.rungs import Rung, VectorRung
 
-_OF_FEW = """coalesce((
-    WITH passing AS MATERIALIZED (SELECT {passing} AS keys)
-    SELECT CASE WHEN cardinality(keys) <= {few} THEN {of_few} ELSE {of_many} END FROM passing
-))"""
+_Products = TypeVar("_Products", bound=QuerySet[Any])
 
-_EMPTY = ("'{}'", ())
+MEASURE = "_shop_recs_"
+
+FEW = 20_000
+"""Products under a narrow filter that are all measured; of more, a search of the index finds enough."""
+
+FEW_IN_ORDER = 2_000
+"""The same where an index has them in order: of more, the first that pass are soon found."""
 
 
-class InPools(Func):
-    """Whether a key is in any of some arrays of keys, each made once.
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The best products of a queryset, to be looked at more closely.
 
-    Args:
-        enough: if there are so many in the first array, none of the others is made.
+    Attributes:
+        products: the queryset.
+        rung: that says which are best; without one the newest are.
+        depth: how many.
+        exact: do not let an index choose, which may miss some under a narrow filter.
     """
 
-    output_field = BooleanField()
+    products: QuerySet[Any]
+    rung: Rung | None
+    depth: int
+    exact: bool = False
 
-    def __init__(self, key: Any, *pools: Any, enough: int | None = None) -> None:
-        super().__init__(key, *pools)
-        self.enough = enough
-
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        key, *pools = (_compiled(part, compiler) for part in self.source_expressions)
-        if all(pool == _EMPTY for pool in pools):
-            raise EmptyResultSet
-        arrays = " || ".join(sql for sql, _ in pools)
-        if self.enough is not None and len(pools) > 1:
-            first, others = pools[0][0], " || ".join(sql for sql, _ in pools[1:])
-            arrays = _ENOUGH.format(first=first, others=others, enough=self.enough)
-        return f"{key[0]} = ANY({arrays})", (*key[1], *chain.from_iterable(given for _, given in pools))
+    @property
+    def name(self) -> str:
+        """What a failure counts for; that a scan is slow says nothing of the index."""
+        if self.rung is None:
+            return "newest"
+        return f"{self.rung.source} exactly" if self.exact else self.rung.source
 
 
-class InPoolOfFew(Func):
-    """Whether a key is in one of two arrays: that of few keys, or that of many.
+def among(pools: Iterable[Pool], *, enough: int | None = None, of: QuerySet[Any] | None = None) -> InPools:
+    """Whether a product is in some pools; where `enough` are in the first, in that one.
 
     Args:
-        passing: an array of keys.
-        few: if it has no more than so many, `of_few` is made.
-        of_few: made of them, as `passing.keys`.
-        of_many: made otherwise.
+        pools: whose products are in question.
+        enough: of the first pool, so that none of the others is made.
+        of: few products, of which the pools are parts. They are looked up once for all pools: to find few, an
+            index that has a pool in order would be read to its end.
     """
-
-    output_field = BooleanField()
-
-    def __init__(self, key: Any, *, passing: Any, few: int, of_few: Any, of_many: Any) -> None:
-        super().__init__(key, passing, of_few, of_many)
-        self.few = few
-
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        parts = [compiler.compile(part) for part in self.source_expressions]
-        key, passing, of_few, of_many = (sql for sql, _ in parts)
-        keys = _OF_FEW.format(passing=passing, few=self.few, of_few=of_few, of_many=of_many)
-        return f"{key} = ANY({keys})", tuple(chain.from_iterable(given for _, given in parts))
+    if of is None:
+        return InPools("pk", *(ArraySubquery(best(pool)) for pool in pools), enough=enough)
+    within = InPools("pk", PASSING)
+    narrowed = (replace(pool, products=pool.products.filter(within)) for pool in pools)
+    arrays = [ArraySubquery(best(pool)) for pool in narrowed]
+    return InPools("pk", *arrays, enough=enough, passing=ArraySubquery(_keys(of)))
 
 
-def _compiled(part: Any, compiler: Any) -> tuple[str, tuple[Any, ...]]:
-    """The SQL of a key or a pool; Django refuses that of a pool which it knows to be empty."""
-    try:
-        sql, parameters = compiler.compile(part)
-    except EmptyResultSet:
-        return _EMPTY
-    return sql, tuple(parameters)
+def of_few(products: QuerySet[Any], rung: Rung, usual: QuerySet[Any]) -> InPoolOfFew:
+    """Whether a product may be among the best: of all, where few pass the filters, else those as usual."""
+    few, pool = FEW_IN_ORDER, PASSING
+    if isinstance(rung, VectorRung) and rung.personal:
+        few, pool = (
+            FEW,
+            ArraySubquery(_by_distance(PASSING, rung, using=products.db)[: usual.query.high_mark]),
+        )
+    passing = ArraySubquery(_keys(products)[: few + 1])
+    return InPoolOfFew("pk", passing=passing, few=few, of_few=pool, of_many=ArraySubquery(usual.values("pk")))
+
+
+def best(pool: Pool) -> QuerySet[Any, Any]:
+    """The keys of a pool, the best first."""
+    products, rung = _ungrouped(pool.products), pool.rung
+    if rung is None:
+        ranked, order = products, catalogue.newest_first(products.model)
+    elif pool.exact and isinstance(rung, VectorRung) and rung.personal:
+        # In a join the planner would have to know how many products pass the filters, and where it does not,
+        # it reads the vectors of the whole catalogue.
+        return _by_distance(ArraySubquery(_keys(products)), rung, using=products.db)[: pool.depth]
+    else:
+        rung = rung if pool.exact else searching(products, rung)
+        ranked = rung.known(products).annotate(**measures(rung, 0, rung.relation))
+        order = rung.best_first(f"{MEASURE}distance_0")
+    keys: QuerySet[Any, Any] = in_order(ranked, [order]).values_list("pk", flat=True)
+    return keys[: pool.depth]
+
+
+def _by_distance(keys: Any, rung: VectorRung, *, using: str) -> QuerySet[Any, Any]:
+    """The keys of an array that the rung knows, the best first; their vectors are looked up by key."""
+    vectors = ItemVector.objects.using(using).filter(InPools("product_id", keys), version=rung.version.id)
+    exact = measures(replace(rung, indexed=False), 0, "")
+    measured = in_order(vectors.annotate(**exact), [F(f"{MEASURE}distance_0").asc()])
+    known: QuerySet[Any, Any] = measured.values_list("product_id", flat=True)
+    return known
+
+
+def _keys(products: QuerySet[Any]) -> QuerySet[Any, Any]:
+    return products.order_by().values("pk")
+
+
+def _ungrouped(products: QuerySet[Any]) -> QuerySet[Any]:
+    """The same products, of which the keys alone can be asked in any order."""
+    if _is_plain(products):
+        return products
+    same: QuerySet[Any] = products.model._base_manager.using(products.db).filter(pk__in=_keys(products))
+    return same
+
+
+def searching(products: QuerySet[Any], rung: Rung) -> Rung:
+    """The rung as it ranks these products: by its index, where that helps."""
+    if isinstance(rung, VectorRung):
+        return replace(rung, indexed=rung.personal and has_index(products, rung))
+    return rung
+
+
+def is_indexed(rung: Rung) -> TypeGuard[VectorRung]:
+    """Whether the rung ranks by an index that may miss some."""
+    return isinstance(rung, VectorRung) and rung.indexed
+
+
+def has_index(products: QuerySet[Any], rung: Rung) -> bool:
+    """Whether an index gives the products that the rung ranks in order."""
+    large = isinstance(rung, VectorRung) and rung.version.item_count >= settings.EXACT_BELOW
+    return large and _is_plain(products)
+
+
+def _is_plain(products: QuerySet[Any]) -> bool:
+    return not products.query.distinct and products.query.group_by is None
+
+
+def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
+    """`products` in this order, whatever order they had."""
+    if not products.query.standard_ordering:
+        products = products.reverse()
+    return products.order_by(*order)
+
+
+def measures(rung: Rung, number: int, alias: str) -> dict[str, Any]:
+    """What a rung measures, by the names that it has in a statement."""
+    return {f"{MEASURE}{name}_{number}": measure for name, measure in rung.measures(alias).items()}

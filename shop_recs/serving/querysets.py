@@ -13,8 +13,9 @@ from django.http import HttpRequest
 from pgvector import Vector
 
 from shop_recs.conf import settings
-from shop_recs.serving import catalogue, context, eligible, ladder, retrieve
+from shop_recs.serving import catalogue, context, eligible, ladder
 from shop_recs.serving.lookup import looked_up
+from shop_recs.serving.pools import in_order
 from shop_recs.serving.rungs import NeighbourRung, Rung, VectorRung
 from shop_recs.tracking.identity import shown_to
 
@@ -113,4 +114,4 @@ def _ranked(products: _Ranked, find: Callable[[], Iterator[Rung]]) -> _Ranked:
         **{VECTORS: FilteredRelation("shop_recs_vectors", condition=of_version)}
     ).annotate(recommendation_score=Score(f"{VECTORS}__vector", "pk", rung))
     order = [F("recommendation_score").desc(nulls_last=True), catalogue.newest_first(products.model)]
-    return retrieve.in_order(scored, order)
+    return in_order(scored, order)

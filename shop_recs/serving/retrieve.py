@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard, TypeVar
+from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OrderBy, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import QuerySet
 
-from shop_recs.conf import settings
-from shop_recs.models import ItemVector
 from shop_recs.serving import catalogue, compiled, narrow
+from shop_recs.serving.arrays import InPools
 from shop_recs.serving.attempts import fetched
 from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
 from shop_recs.serving.eligible import NOTHING, Unwanted
-from shop_recs.serving.pools import InPoolOfFew, InPools
-from shop_recs.serving.rungs import Measured, Rung, VectorRung
-
-_Products = TypeVar("_Products", bound=QuerySet[Any])
-
-MEASURE = "_shop_recs_"
-
-FEW = 20_000
-"""Products that are all measured where a filter is known to be narrow; of more, the index finds enough."""
+from shop_recs.serving.pools import (
+    MEASURE,
+    Pool,
+    among,
+    best,
+    has_index,
+    in_order,
+    is_indexed,
+    measures,
+    of_few,
+    searching,
+)
+from shop_recs.serving.rungs import Measured, Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +72,13 @@ class Candidate:
     known: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The best products of a queryset, to be looked at more closely.
-
-    Attributes:
-        products: the queryset.
-        rung: that says which are best; without one the newest are.
-        depth: how many.
-        exact: do not let an index choose, which may miss some under a narrow filter.
-    """
-
-    products: QuerySet[Any]
-    rung: Rung | None
-    depth: int
-    exact: bool = False
-
-    @property
-    def name(self) -> str:
-        """What a failure counts for; that a scan is slow says nothing of the index."""
-        if self.rung is None:
-            return "newest"
-        return f"{self.rung.source} exactly" if self.exact else self.rung.source
-
-
 def nearest(
     offered: QuerySet[Any], rung: Rung, context: Context, *, limit: int, unwanted: Unwanted = NOTHING
 ) -> list[Row]:
     """The products that the rung ranks highest; what it does not know is not among them.
 
-    None at all where the database does not answer. Where an index once found too few of what is offered, all
-    are measured.
+    None at all where the database does not answer. Where an index lately found too few of what is offered,
+    all are looked at.
 
     Args:
         offered: the queryset to choose from.
@@ -110,22 +87,20 @@ def nearest(
         limit: products at most.
         unwanted: what is left out of the queryset.
     """
-    rung = _searching(offered, rung)
-    own = None if _is_indexed(rung) or rung.personal else catalogue.own_category(offered, context)
+    rung = searching(offered, rung)
+    own = None if is_indexed(rung) or rung.personal else catalogue.own_category(offered, context)
     exactly = Pool(offered, rung, limit, exact=True).name
-    few = _is_indexed(rung) and narrow.is_narrow(offered) and not breaker(exactly).is_resting
+    few = has_index(offered, rung) and narrow.is_narrow(offered) and not breaker(exactly).is_resting
 
     def ranked(unwanted: Unwanted, rung: Rung) -> QuerySet[Any]:
         products = unwanted.taken_from(offered)
-        known = rung.known(products)
-        if few and _is_indexed(rung):
-            known = known.filter(_of_few(products, rung, limit=limit))
+        known = rung.known(products).annotate(**measures(rung, 0, rung.relation))
         # The index gives its own order alone; any further key would sort the whole catalogue.
         order = [rung.best_first(f"{MEASURE}distance_0")]
-        if not _is_indexed(rung):
+        if not is_indexed(rung):
             order = [*([own.desc()] if own else []), *order, catalogue.newest_first(offered.model)]
-        measured: QuerySet[Any] = known.annotate(**_measures(rung, 0, rung.relation))
-        return in_order(measured, order)[:limit]
+        usual: QuerySet[Any] = in_order(known, order)[:limit]
+        return in_order(known.filter(of_few(products, rung, usual)), order)[:limit] if few else usual
 
     ready = None
     if own is None and rung.shape is not None:
@@ -137,7 +112,7 @@ def nearest(
         )
     name = exactly if few else rung.source
     found = fetched(name, ranked(unwanted, rung) if ready is None else ready)
-    if found is not None and len(found) < limit and _is_indexed(rung):
+    if found is not None and len(found) < limit and has_index(offered, rung):
         narrow.remember(offered)
     return [_row(product, rung) for product in found or ()]
 
@@ -153,6 +128,7 @@ def candidates(
     *,
     asked: Mapping[str, Any] | None = None,
     enough: int | None = None,
+    few: bool = False,
 ) -> list[Candidate]:
     """The products of some pools, the newest first, each as all their rungs measure it; one statement.
 
@@ -164,14 +140,16 @@ def candidates(
         pools: each a part of `products`.
         asked: further expressions, by name, whose values every candidate shall bring along.
         enough: of the first pool, so that nobody needs to look at the others.
+        few: products there are, which shall be looked up once for all pools.
     """
     asked, able = asked or {}, [pool for pool in pools if not breaker(pool.name).is_resting]
-    found = _together(products, able, asked, enough=enough)
+    of = products if few else None
+    found = _together(products, able, asked, enough=enough, of=of)
     if found is not None:
         return found
     names = dict.fromkeys(pool.name for pool in able)
     parts = ([pool for pool in able if pool.name == name] for name in names if len(names) > 1)
-    return _merged(candidate for part in parts for candidate in _together(products, part, asked) or ())
+    return _merged(candidate for part in parts for candidate in _together(products, part, asked, of=of) or ())
 
 
 def _together(
@@ -180,11 +158,12 @@ def _together(
     asked: Mapping[str, Any],
     *,
     enough: int | None = None,
+    of: QuerySet[Any] | None = None,
 ) -> list[Candidate] | None:
     """The candidates of some pools in one statement; None where the database does not answer."""
     if not pools:
         return []
-    measured, rungs = _measured(products, pools, asked, enough=enough)
+    measured, rungs = _measured(products, pools, asked, among(pools, enough=enough, of=of))
     found = fetched(" + ".join(dict.fromkeys(pool.name for pool in pools)), measured)
     return None if found is None else [_candidate(product, rungs, asked) for product in found]
 
@@ -193,7 +172,7 @@ def looked_at(products: QuerySet[Any], pools: Sequence[Pool]) -> list[Candidate]
     """The same for who wants to know why a list is as it is: no limit of time, no breaker."""
     if not pools:
         return []
-    measured, rungs = _measured(products, pools, {})
+    measured, rungs = _measured(products, pools, {}, among(pools))
     return [_candidate(product, rungs, ()) for product in measured]
 
 
@@ -201,16 +180,15 @@ def _measured(
     products: QuerySet[Any],
     pools: Sequence[Pool],
     asked: Mapping[str, Any],
-    *,
-    enough: int | None = None,
+    in_pools: InPools,
 ) -> tuple[QuerySet[Any], list[Rung]]:
     """The products of some pools, the newest first, with what all the rungs of these say of them."""
     rungs = list(dict.fromkeys(pool.rung for pool in pools if pool.rung))
-    measured = products.filter(among(pools, enough=enough))
+    measured = products.filter(in_pools)
     measured = measured.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
     for number, rung in enumerate(rungs):
         alias = f"{MEASURE}joined_{number}"
-        measured = rung.joined(measured, alias).annotate(**_measures(rung, number, alias))
+        measured = rung.joined(measured, alias).annotate(**measures(rung, number, alias))
     return in_order(measured, [catalogue.newest_first(products.model)]), rungs
 
 
@@ -226,7 +204,7 @@ def _merged(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 def rank(pool: Pool, key: Any) -> int | None:
     """The place of a product in a pool, from 1; None where it is not in it; one statement."""
-    return next((place for place, other in enumerate(_best(pool), start=1) if other == key), None)
+    return next((place for place, other in enumerate(best(pool), start=1) if other == key), None)
 
 
 def given(products: QuerySet[Any], *, limit: int, asked: Mapping[str, Any] | None = None) -> list[Candidate]:
@@ -234,92 +212,6 @@ def given(products: QuerySet[Any], *, limit: int, asked: Mapping[str, Any] | Non
     asked = asked or {}
     annotated = products.annotate(**{f"{MEASURE}asked_{name}": value for name, value in asked.items()})
     return [_candidate(product, [], asked) for product in annotated[:limit]]
-
-
-def in_order(products: _Products, order: Sequence[OrderBy]) -> _Products:
-    """`products` in this order, whatever order they had."""
-    if not products.query.standard_ordering:
-        products = products.reverse()
-    return products.order_by(*order)
-
-
-def among(pools: Iterable[Pool], *, enough: int | None = None) -> InPools:
-    """Whether a product is in some pools; where `enough` are in the first, in that one."""
-    return InPools("pk", *(ArraySubquery(_best(pool)) for pool in pools), enough=enough)
-
-
-def _best(pool: Pool) -> QuerySet[Any, Any]:
-    """The keys of a pool, the best first."""
-    products, rung = _ungrouped(pool.products), pool.rung
-    if rung is None:
-        best, order = products, catalogue.newest_first(products.model)
-    elif pool.exact and isinstance(rung, VectorRung) and rung.personal:
-        return _looked_up(products, rung)[: pool.depth]
-    else:
-        rung = rung if pool.exact else _searching(products, rung)
-        best = rung.known(products).annotate(**_measures(rung, 0, rung.relation))
-        order = rung.best_first(f"{MEASURE}distance_0")
-    keys: QuerySet[Any, Any] = in_order(best, [order]).values_list("pk", flat=True)
-    return keys[: pool.depth]
-
-
-def _looked_up(products: QuerySet[Any], rung: VectorRung) -> QuerySet[Any, Any]:
-    """The keys of all products that the rung knows, the best first: their vectors are looked up by key.
-
-    In a join the planner would have to know how many products pass the filters, and where it does not, it
-    reads the vectors of the whole catalogue.
-    """
-    return _by_distance(ArraySubquery(products.order_by().values("pk")), rung, using=products.db)
-
-
-def _by_distance(keys: Any, rung: VectorRung, *, using: str) -> QuerySet[Any, Any]:
-    """The keys of an array that the rung knows, the best first."""
-    vectors = ItemVector.objects.using(using).filter(InPools("product_id", keys), version=rung.version.id)
-    exact = _measures(replace(rung, indexed=False), 0, "")
-    measured = in_order(vectors.annotate(**exact), [F(f"{MEASURE}distance_0").asc()])
-    known: QuerySet[Any, Any] = measured.values_list("product_id", flat=True)
-    return known
-
-
-def _of_few(products: QuerySet[Any], rung: VectorRung, *, limit: int) -> InPoolOfFew:
-    """Whether a product is among the best: exactly, where few pass the filters, else as the index finds."""
-    best = _by_distance(RawSQL("passing.keys", ()), rung, using=products.db)
-    return InPoolOfFew(
-        "pk",
-        passing=ArraySubquery(products.order_by().values("pk")[: FEW + 1]),
-        few=FEW,
-        of_few=ArraySubquery(best[:limit]),
-        of_many=ArraySubquery(_best(Pool(products, rung, limit))),
-    )
-
-
-def _ungrouped(products: QuerySet[Any]) -> QuerySet[Any]:
-    """The same products, of which the keys alone can be asked in any order."""
-    if not products.query.distinct and products.query.group_by is None:
-        return products
-    keys = products.order_by().values("pk")
-    same: QuerySet[Any] = products.model._base_manager.using(products.db).filter(pk__in=keys)
-    return same
-
-
-def _searching(products: QuerySet[Any], rung: Rung) -> Rung:
-    """The rung as it ranks these products: by its index, where that helps."""
-    if isinstance(rung, VectorRung):
-        return replace(rung, indexed=_has_index(products, rung))
-    return rung
-
-
-def _is_indexed(rung: Rung) -> TypeGuard[VectorRung]:
-    return isinstance(rung, VectorRung) and rung.indexed
-
-
-def _has_index(products: QuerySet[Any], rung: VectorRung) -> bool:
-    large = rung.version.item_count >= settings.EXACT_BELOW
-    return large and rung.personal and not products.query.distinct and products.query.group_by is None
-
-
-def _measures(rung: Rung, number: int, alias: str) -> dict[str, Any]:
-    return {f"{MEASURE}{name}_{number}": measure for name, measure in rung.measures(alias).items()}
 
 
 def _candidate(product: Any, rungs: Sequence[Rung], asked: Iterable[str]) -> Candidate:

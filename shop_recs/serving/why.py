@@ -21,7 +21,8 @@ from shop_recs.serving.explain import Recommendation, Recommendations
 from shop_recs.serving.listing import Listing
 from shop_recs.serving.obstacles import Obstacle
 from shop_recs.serving.placements import Ask, Page
-from shop_recs.serving.retrieve import Candidate, Pool
+from shop_recs.serving.pools import Pool
+from shop_recs.serving.retrieve import Candidate
 from shop_recs.serving.rungs import Rung
 from shop_recs.tracking.identity import Shopper
 

@@ -8,12 +8,13 @@ from contextlib import closing
 import numpy as np
 import pytest
 from django.db import connection
+from django.db.models import Func, IntegerField
 from django.test.utils import CaptureQueriesContext
 
 from shop_recs import recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, EncoderArtefact, Kind, ModelVersion
-from shop_recs.serving import breaker, narrow, retrieve
+from shop_recs.serving import breaker, narrow, pools
 from tests.serving.sent import statement_in
 from tests.serving.versions import publish_popularity, publish_vectors
 
@@ -164,6 +165,27 @@ def test_a_filter_found_to_be_narrow_is_ranked_exactly_at_once(catalogue, shoppe
     assert list(first) == list(recommended_for_you(shopper, limit=20, products=few()))
 
 
+@pytest.mark.parametrize("whose", ["a shopper's", "a stranger's"])
+def test_no_index_is_read_to_its_end_for_fewer_than_are_asked_for(
+    whose, catalogue, shopper, request_of, settings
+):
+    request = shopper if whose == "a shopper's" else request_of()
+    hashed = Func("name", function="hashtext", output_field=IntegerField())
+    handful = get_product_model().objects.alias(hashed=hashed).filter(hashed__lt=-(2**31) + 2**20)
+    first = recommended_for_you(request, products=handful)
+    with CaptureQueriesContext(connection) as captured:
+        recs = recommended_for_you(request, products=handful)
+    assert len(recs) == handful.count() < 12
+    assert len(captured) <= 3
+    for query in captured[1:]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE) {statement_in(query['sql'])}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert not re.search(r"Index Scan using \S+_(expr|vector)_idx\b.*actual time=\S+ rows=[1-9]", plan)
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
+    assert recs == first == recommended_for_you(request, products=handful)
+
+
 def test_what_is_narrow_for_one_filter_is_not_for_another(catalogue, shopper):
     expected = recommended_for_you(shopper)
     recommended_for_you(shopper, limit=20, products=few())
@@ -173,7 +195,7 @@ def test_what_is_narrow_for_one_filter_is_not_for_another(catalogue, shopper):
 
 
 def test_the_index_answers_where_many_pass_a_filter_that_was_narrow(catalogue, shopper, monkeypatch):
-    monkeypatch.setattr(retrieve, "FEW", 50)
+    monkeypatch.setattr(pools, "FEW", 50)
     most = get_product_model().objects.filter(price__gt=5)
     expected = recommended_for_you(shopper, limit=20, products=most)
     narrow.remember(most)

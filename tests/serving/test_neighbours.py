@@ -12,7 +12,7 @@ from shop_recs.algorithms.encoders.constant import ConstantEncoder
 from shop_recs.conf import get_product_model
 from shop_recs.models import ItemNeighbour, Kind, ModelVersion
 from shop_recs.serving import context, eligible, ladder, retrieve
-from shop_recs.serving.retrieve import Pool
+from shop_recs.serving.pools import Pool
 from shop_recs.tracking.identity import shopper_of
 from shop_recs.training import partitions
 from tests.serving.sent import statement_in

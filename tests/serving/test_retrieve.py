@@ -90,6 +90,17 @@ def test_any_legal_queryset_is_filled_up(queryset, shop, shelves, tastes):
 
 
 @pytest.mark.parametrize("queryset", LEGAL.values(), ids=LEGAL)
+def test_any_legal_queryset_is_filled_up_where_it_is_known_to_be_narrow(
+    queryset, shop, shelves, tastes, settings
+):
+    publish_vectors("als", shelves[0][:2], tastes[:2])
+    expected = recommended_for_you(shop, limit=10, products=queryset())
+    settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": 1}
+    narrow.remember(queryset().all())
+    assert recommended_for_you(shop, limit=10, products=queryset()) == expected
+
+
+@pytest.mark.parametrize("queryset", LEGAL.values(), ids=LEGAL)
 def test_any_legal_queryset_is_ranked_by_neighbours_and_filled_up(queryset, shop, shelves, settings):
     settings.SHOP_RECS = settings.SHOP_RECS | {"LADDER": ["item_knn", "als"]}
     pairs = {0: {place: place / 10 for place in range(1, 7)}}
