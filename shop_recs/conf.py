@@ -158,7 +158,8 @@ class Defaults:
     """Seed of every training."""
 
     TRAINING_THREADS: int = 1
-    """Threads that a training may use for linear algebra; one leaves serving undisturbed."""
+    """Threads that a training may use for linear algebra, and processes of the database that build an index;
+    one leaves serving undisturbed."""
 
     LEASE_SECONDS: int = 120
     """Seconds without a heartbeat after which a training counts as dead."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,8 +12,11 @@ import numpy.typing as npt
 from django.db import OperationalError, connection, transaction
 from pgvector import Vector
 from psycopg import sql
+from psycopg.errors import DiskFull
 
 from shop_recs.models import ItemNeighbour, ItemVector
+
+logger = logging.getLogger(__name__)
 
 Parent = type[ItemVector] | type[ItemNeighbour]
 
@@ -93,35 +97,52 @@ def complete(parent: Parent, version_id: int) -> None:
     _execute("ANALYZE {table}", parent, version_id)
 
 
-def index(version_id: int, *, dimensions: int, operators: Sequence[str]) -> None:
+def index(version_id: int, *, dimensions: int, operators: Sequence[str], workers: int = 0) -> None:
     """Build one HNSW index over vectors per operator class (`"vector_ip_ops"`, `"vector_cosine_ops"`).
 
     A query uses it where it orders by the same cast: `vector::vector(dimensions)`. Vectors of one dimension
     have only one order, which a plain index holds: a graph over them loses its way as soon as a filter turns
     the first ones down.
+
+    Args:
+        version_id: whose vectors.
+        dimensions: of them.
+        operators: the operator classes.
+        workers: processes of the database that help; as many as it has to spare do.
     """
     if dimensions == 1:
         _execute("CREATE INDEX ON {table} ((vector <#> '[1]'::vector))", ItemVector, version_id)
         return
     with connection.cursor() as cursor:
-        # A second worker would take the processor from the shop: tail latency grew fourfold with two.
-        cursor.execute("SELECT set_config('max_parallel_maintenance_workers', '0', true)")
         cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(_identifier(ItemVector, version_id)))
         (rows,) = cursor.fetchone()
         wanted = rows * (BYTES_OF_A_NODE + 4 * dimensions)
         memory = min(max(wanted, LEAST_INDEX_MEMORY), MOST_INDEX_MEMORY) >> 10
         cursor.execute("SELECT set_config('maintenance_work_mem', %s, true)", [f"{memory}kB"])
     for operator in operators:
-        _execute(
-            "CREATE INDEX ON {table} USING hnsw ((vector::vector({dimensions})) {operator})"
-            " WITH (m = {connections}, ef_construction = {candidates})",
-            ItemVector,
-            version_id,
-            dimensions=sql.Literal(dimensions),
-            operator=sql.Identifier(operator),
-            connections=sql.Literal(CONNECTIONS),
-            candidates=sql.Literal(CANDIDATES[operator]),
-        )
+        _build(version_id, dimensions, operator, workers=workers)
+
+
+def _build(version_id: int, dimensions: int, operator: str, *, workers: int) -> None:
+    """One index, without help where there is too little shared memory for it, as in many containers."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('max_parallel_maintenance_workers', %s, true)", [str(workers)])
+            _execute(
+                "CREATE INDEX ON {table} USING hnsw ((vector::vector({dimensions})) {operator})"
+                " WITH (m = {connections}, ef_construction = {candidates})",
+                ItemVector,
+                version_id,
+                dimensions=sql.Literal(dimensions),
+                operator=sql.Identifier(operator),
+                connections=sql.Literal(CONNECTIONS),
+                candidates=sql.Literal(CANDIDATES[operator]),
+            )
+    except OperationalError as error:
+        if not (workers and isinstance(error.__cause__, DiskFull)):
+            raise
+        logger.warning("An index is built by one process of the database, since: %s", str(error).strip())
+        _build(version_id, dimensions, operator, workers=0)
 
 
 def nearest(

@@ -220,7 +220,9 @@ def _indexed(
         return {}
     dimensions = fitted.item_vectors.shape[1]
     operators = graph.operators(fitted, finds_similar=finds_similar)
-    partitions.index(version_id, dimensions=dimensions, operators=operators)
+    # A second process takes the processor from the shop: tail latency grew fourfold with two on two cores.
+    workers = settings.TRAINING_THREADS - 1
+    partitions.index(version_id, dimensions=dimensions, operators=operators, workers=workers)
     if dimensions == 1:
         return {}
     return recall.measured(version_id, fitted, personal=queries, similar=finds_similar)
