@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter
 from uuid import UUID
 
@@ -17,6 +15,7 @@ from django.db import connection, transaction
 
 from shop_recs.algorithms.base import FittedVectors, TrainingData
 from shop_recs.bench import web
+from shop_recs.bench.database import processor_seconds
 from shop_recs.bench.figures import Row, percentiles
 from shop_recs.bench.load import Answer, Client, request
 from shop_recs.bench.shop import Enter, Shop, cookie, fits, invented_log, publish_fit
@@ -48,7 +47,7 @@ def measure(shop: Shop, *, dimensions: int, enter: Enter) -> Iterator[Row]:
     # Every product has the vector of another one, so that no list of the new version is one of the old.
     moved = replace(fitted, item_vectors=np.roll(fitted.item_vectors, len(shop.products) // 2, axis=0))
     served = ModelVersion.objects.of("als").served().get()
-    clock, processor = _Clock(enter), _processor_seconds()
+    clock, processor = _Clock(enter), processor_seconds()
     version = publish_fit("als", moved, shop.products, log=log, enter=clock.enter)
     phases = clock.phases()
     floor = _seconds_of_a_copy(moved, shop)
@@ -56,7 +55,7 @@ def measure(shop: Shop, *, dimensions: int, enter: Enter) -> Iterator[Row]:
     for phase, seconds in phases.items():
         yield Row(f"publish, {phase}", seconds, "s")
     if processor is not None:
-        yield Row("publish, processor of the database", (_processor_seconds() or 0.0) - processor, "s")
+        yield Row("publish, processor of the database", (processor_seconds() or 0.0) - processor, "s")
     yield from _recalls(version, moved, log)
     enter("flipping under load")
     yield from _flips(shop, [served, version])
@@ -77,18 +76,6 @@ class _Clock:
         """Seconds of each phase, of the last until now."""
         ends = [*list(self._began.values())[1:], perf_counter()]
         return {phase: end - began for (phase, began), end in zip(self._began.items(), ends, strict=True)}
-
-
-def _processor_seconds() -> float | None:
-    """What the database has computed for this connection, on however busy a machine; None on another one."""
-    process = Path(f"/proc/{connection.connection.info.backend_pid}")
-    try:
-        if not process.joinpath("cmdline").read_text().startswith("postgres"):
-            return None
-        user, system = process.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
-    except OSError:
-        return None
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _recalls(version: ModelVersion, fitted: FittedVectors, log: TrainingData) -> Iterator[Row]:
