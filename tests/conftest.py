@@ -27,6 +27,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip('training needs the extra: pip install "shop_recs[train]"')
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process works on it alone in the end."""
+    items.sort(key=lambda item: "real_data" not in item.keywords)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """How `pytest -n 2` shares the tests out."""

@@ -12,7 +12,7 @@ class InFiles(LoadFileScheduling):
 
     def __init__(self, config: Any, log: Any) -> None:
         super().__init__(config, log)
-        # Those of many tests are not the long ones, and the longest should not come last.
+        # The files of many tests are not those that take long.
         config.option.loadscopereorder = False
 
     def _split_scope(self, nodeid: str) -> str:
