@@ -105,7 +105,7 @@ def browser() -> Client:
 
 def caught_up(replica: Any) -> None:
     """Wait until the replica has what was committed so far."""
-    position = asked(connection, "SELECT pg_current_wal_insert_lsn()")
+    position = asked(connection, "SELECT pg_current_wal_lsn()")
     deadline = time.monotonic() + 30
     while not asked(replica, "SELECT pg_last_wal_replay_lsn() >= %s", position):
         assert time.monotonic() < deadline
