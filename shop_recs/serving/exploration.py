@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from shop_recs.serving.orders import RareRung, ScoreRung
 from shop_recs.serving.pools import Pool
 from shop_recs.serving.retrieve import Row
-from shop_recs.serving.rungs import RareRung, ScoreRung
 
 EXPLORED = 50
 """Products of each kind that exploration chooses from."""

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import Model, QuerySet
 
-from shop_recs.conf import settings
-from shop_recs.models import Exclusion, Placement, PlacementKind
-from shop_recs.serving import catalogue, eligible, exploration, fusion, narrow, retrieve
+from shop_recs.models import Placement, PlacementKind
+from shop_recs.serving import catalogue, exploration, fusion, narrow, retrieve
 from shop_recs.serving.arrangement import Quota, Wishes, arranged
-from shop_recs.serving.context import Context, Event
-from shop_recs.serving.eligible import Unwanted
+from shop_recs.serving.choice import Choice
+from shop_recs.serving.context import Context
 from shop_recs.serving.explain import Recommendations, explained
-from shop_recs.serving.filters import arrived, filtered, of_category
 from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
@@ -24,8 +22,6 @@ from shop_recs.serving.pools import Pool, among
 from shop_recs.serving.retrieve import Row
 from shop_recs.serving.rungs import Rung, VersionRung
 from shop_recs.serving.sources import Sources
-from shop_recs.serving.whose import NOBODY
-from shop_recs.tracking.identity import Shopper
 
 if TYPE_CHECKING:
     from shop_recs.serving.placements import Ask, Page
@@ -76,6 +72,7 @@ class Listing:
         self.seeds = ask.keys
         self.before = continued(placement.slug, ask.after)
         self.sources = Sources(page, placement, self.seeds)
+        self.choice = Choice(page, ask, placement, merchandising, self.sources, before=self.before)
         if self.limit < 0:
             raise ValueError(f"limit is {self.limit}; a list has 0 products or more")
 
@@ -111,47 +108,6 @@ class Listing:
         return self.page.of_seeds(self.seeds)
 
     @cached_property
-    def candidates(self) -> QuerySet[Any]:
-        """The products that may be in the list."""
-        return self.unwanted.taken_from(self.offered)
-
-    @cached_property
-    def unwanted(self) -> Unwanted:
-        """What this list leaves out of what it offers."""
-        return eligible.unwanted(
-            [key for keys in self.left_out.values() for key in keys],
-            shopper=self.page.shopper,
-            events=self._all_events,
-            request=self.page.request if Exclusion.CART in self.excluded else None,
-            bought=Exclusion.PURCHASED in self.excluded and settings.EXCLUDE_PURCHASED,
-            carted=Exclusion.CART in self.excluded,
-            feedback_of=self.feedback_of,
-        )
-
-    @cached_property
-    def offered(self) -> QuerySet[Any]:
-        """The products of the place, whoever looks, without what a rule hides."""
-        # A router may name another replica each time, which may not have the versions of the context yet.
-        products = filtered(self.page.candidates(self.ask).using(self.page.using), self.placement)
-        if self.ask.category is not None:
-            products = of_category(products, eligible.key_of(self.ask.category))
-        if self.placement.kind == PlacementKind.NEW_ARRIVALS:
-            products = arrived(products, self.sources.days(PlacementKind.NEW_ARRIVALS))
-        return self.merchandising.visible(products)
-
-    @cached_property
-    def left_out(self) -> Mapping[str, Sequence[Any]]:
-        """The keys that the list leaves out, by the reason."""
-        viewed = Exclusion.VIEWED in self.excluded
-        return {
-            "seed": self.seeds,
-            "excluded": list(self.ask.exclude),
-            "shown": self.page.shown,
-            "before": self.before,
-            "viewed": self.page.of_shopper.viewed_lately(settings.EXCLUDE_VIEWED) if viewed else [],
-        }
-
-    @cached_property
     def weights(self) -> Mapping[Rung, float]:
         """The rungs of the blend that can rank for this list, with their weights."""
         return {
@@ -178,15 +134,17 @@ class Listing:
             return self._nearest(rung) if rung else []
         if not self.weights:
             return []
-        pools = [Pool(self.candidates, rung, self._depth) for rung in self.weights]
+        pools = [Pool(self.choice.candidates, rung, self._depth) for rung in self.weights]
         pools += self._wished(self.weights)
-        found = retrieve.candidates(self.candidates, pools, asked=self._asked)
+        found = retrieve.candidates(self.choice.candidates, pools, asked=self._asked)
         rows = fusion.fused(found, self.weights)
         unknown = [candidate for candidate in found if self.weights.keys().isdisjoint(candidate.measured)]
         return rows + self._wanted(fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1))
 
     def _nearest(self, rung: Rung) -> list[Row]:
-        return retrieve.nearest(self.offered, rung, self.seen, limit=self.limit, unwanted=self.unwanted)
+        return retrieve.nearest(
+            self.choice.offered, rung, self.seen, limit=self.limit, unwanted=self.choice.unwanted
+        )
 
     @property
     def _leading(self) -> Rung | None:
@@ -198,7 +156,7 @@ class Listing:
 
     def filling(self, rows: Sequence[Row], chosen: Sequence[Row]) -> list[Row]:
         """What fills a list up that its retrievers leave short, as a part of the rows."""
-        others = self.candidates.exclude(pk__in=[row.product.pk for row in rows])
+        others = self.choice.candidates.exclude(pk__in=[row.product.pk for row in rows])
         fallback = [rung for name in self._fallback for rung in self.sources.of_fallback(name, self.seen)]
         others_of = (rung for rung in fallback if not any(_same(rung, one) for one in self._at_once))
         rungs = list(dict.fromkeys([*self._at_once, *others_of]))
@@ -213,7 +171,7 @@ class Listing:
             leads = bool(rungs) and (rungs[0].personal or not self.seen.events)
             alone = leads and not self._compares
             enough = self.limit - len(chosen) if alone else None
-            few = narrow.is_narrow(self.offered)
+            few = narrow.is_narrow(self.choice.offered)
             found = retrieve.candidates(others, pools, asked=self._asked, enough=enough, few=few)
         filling = fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
         return self._wanted(filling) if self._explores and not newest else filling
@@ -304,27 +262,6 @@ class Listing:
     def _explores(self) -> bool:
         return bool(self.placement.exploration and self._fallback)
 
-    @cached_property
-    def excluded(self) -> set[str]:
-        """What the list leaves out of what the shopper had to do with."""
-        exclude = self.placement.exclude
-        return set(self.usual.exclude if exclude is None else exclude)
-
-    @property
-    def _all_events(self) -> Sequence[Event] | None:
-        """All that the shopper ever did, where the list knows of it anyway."""
-        of_shopper = self.page.of_shopper if about(self.placement) is About.SHOPPER else None
-        return of_shopper.events if of_shopper and of_shopper.tells_all else None
-
-    @property
-    def feedback_of(self) -> Shopper:
-        """Who is not shown what he hides; nobody, where the caller chose: a search finds it all the same.
-
-        Nor anybody who is known to hide nothing.
-        """
-        hides = about(self.placement) is not About.SHOPPER or self.page.of_shopper.hides
-        return self.page.shopper if hides and self.placement.kind != PlacementKind.RANK else NOBODY
-
     def _own_category(self, products: QuerySet[Any]) -> QuerySet[Any]:
         if not self.usual.of_category:
             return products
@@ -333,11 +270,11 @@ class Listing:
     @property
     def _asked(self) -> dict[str, Any]:
         """What the statement that ranks must say of a product besides."""
-        asked = self.merchandising.asked(self.candidates)
-        if (own := catalogue.own_category(self.candidates, self.seen)) is not None:
+        asked = self.merchandising.asked(self.choice.candidates)
+        if (own := catalogue.own_category(self.choice.candidates, self.seen)) is not None:
             asked["own_category"] = own
         if self._explores:
-            asked[exploration.MEMBER] = among(exploration.pools(self.candidates))
+            asked[exploration.MEMBER] = among(exploration.pools(self.choice.candidates))
         return asked
 
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:
@@ -349,12 +286,12 @@ class Listing:
         if self.usual.reminds or not (self.weights or self._fallback):
             return
         if pins := list(self.merchandising.pins.values()):
-            yield Pool(self.candidates.filter(pk__in=pins), None, len(pins))
+            yield Pool(self.choice.candidates.filter(pk__in=pins), None, len(pins))
         for stored in self.merchandising.wanted() if self._takes_in else ():
-            products = belonging(self.candidates, stored)
+            products = belonging(self.choice.candidates, stored)
             yield from (Pool(products, rung, self.limit) for rung in (*rungs, None))
         if self._explores:
-            yield from exploration.pools(self.candidates)
+            yield from exploration.pools(self.choice.candidates)
 
     def _fallback_pools(
         self, products: QuerySet[Any], rungs: Sequence[Rung], *, newest: bool

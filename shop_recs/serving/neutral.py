@@ -68,7 +68,7 @@ def cache_key(listing: Listing, **drawn: Any) -> str:
         "category": eligible.key_of(listing.ask.category),
         "limit": listing.limit,
         "exclude": [eligible.key_of(product) for product in listing.ask.exclude],
-        "products": fingerprint(listing.offered),
+        "products": fingerprint(listing.choice.offered),
         "drawn": drawn,
     }
     return f"shop_recs:fragment:{_digest(parts)}"

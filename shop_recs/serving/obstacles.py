@@ -83,7 +83,7 @@ def of_conditions(
         passed = set(passing.filter(pk__in=keys).order_by().values_list("pk", flat=True))
         for key in failed.keys() - passed:
             failed[key].append(obstacle)
-    for name, left_out in listing.left_out.items():
+    for name, left_out in listing.choice.left_out.items():
         # The keys of pages before come as text.
         given = {str(eligible.key_of(product)) for product in left_out}
         for key in failed:
@@ -115,17 +115,17 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
     for stored in listing.merchandising.of(Action.HIDE):
         yield Obstacle("rule", str(stored)), without(few, stored)
     shopper, request = listing.page.shopper, listing.page.request
-    if Exclusion.CART in listing.excluded:
+    if Exclusion.CART in listing.choice.excluded:
         yield (
             Obstacle("cart"),
             eligible.leave_out(few, shopper=shopper, request=request, bought=False, carted=True),
         )
-    if Exclusion.PURCHASED in listing.excluded and settings.EXCLUDE_PURCHASED:
+    if Exclusion.PURCHASED in listing.choice.excluded and settings.EXCLUDE_PURCHASED:
         yield (
             Obstacle("bought"),
             eligible.leave_out(few, shopper=shopper, request=None, bought=True, carted=False),
         )
-    if listing.feedback_of != NOBODY:
+    if listing.choice.feedback_of != NOBODY:
         yield (
             Obstacle("feedback"),
             eligible.leave_out(
@@ -134,7 +134,7 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
                 request=None,
                 bought=False,
                 carted=False,
-                feedback_of=listing.feedback_of,
+                feedback_of=listing.choice.feedback_of,
             ),
         )
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from shop_recs.models import Kind
 from shop_recs.serving.attempts import attempt
-from shop_recs.serving.rungs import ListedRung
+from shop_recs.serving.orders import ListedRung
 from shop_recs.serving.whose import NOBODY
 from shop_recs.serving.whose import of_shopper as rows_of
 from shop_recs.tracking.identity import Shopper

@@ -25,14 +25,14 @@ from pgvector import Vector
 
 from shop_recs.models import Kind
 from shop_recs.serving.compiled import Given, Placeholder
-from shop_recs.serving.lookup import IsNeighbour, ListedPosition, NeighbourDistance
+from shop_recs.serving.lookup import IsNeighbour, NeighbourDistance
 from shop_recs.serving.versions import ActiveVersion, NeighbourVersion, VectorVersion
 
 _Products = TypeVar("_Products", bound=QuerySet[Any])
 
 Floats = npt.NDArray[np.float32]
 
-VECTORS, SCORES = "shop_recs_vectors", "shop_recs_scores"
+VECTORS = "shop_recs_vectors"
 
 
 WIDTH = 100
@@ -276,89 +276,6 @@ class NeighbourRung(VersionRung):
     def read(self, values: Mapping[str, Any]) -> Measured:
         distance, place = values["distance"]
         return Measured(-distance, place=None if place is None else int(place))
-
-
-@dataclass(frozen=True)
-class ScoreRung(Rung):
-    """Ranks by rolled up scores, the same for everybody of a segment.
-
-    Attributes:
-        ranking: `"popular"` or `"trending"`.
-        segment: empty for the whole shop.
-    """
-
-    ranking: str
-    segment: str = ""
-    personal: bool = False
-
-    @property
-    def source(self) -> str:
-        return self.ranking
-
-    @property
-    def relation(self) -> str:
-        return SCORES
-
-    def known(self, products: _Products) -> _Products:
-        return products.filter(shop_recs_scores__ranking=self.ranking, shop_recs_scores__segment=self.segment)
-
-    def joined(self, products: _Products, alias: str) -> _Products:
-        own = Q(shop_recs_scores__ranking=self.ranking, shop_recs_scores__segment=self.segment)
-        return products.annotate(**{alias: FilteredRelation(SCORES, condition=own)})
-
-    @property
-    def shape(self) -> Hashable:
-        return self
-
-    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
-        negative = Func(f"{alias}__score", template="-%(expressions)s", output_field=FloatField())
-        return {"distance": negative}
-
-    def read(self, values: Mapping[str, Any]) -> Measured:
-        return Measured(-values["distance"])
-
-    def best_first(self, distance: str) -> OrderBy:
-        return F(f"{SCORES}__score").desc()
-
-
-class RareRung(ScoreRung):
-    """Ranks by rolled up scores, the lowest first."""
-
-    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
-        return {"distance": Func(f"{alias}__score", template="%(expressions)s", output_field=FloatField())}
-
-    def best_first(self, distance: str) -> OrderBy:
-        return F(f"{SCORES}__score").asc()
-
-
-@dataclass(frozen=True, eq=False)
-class ListedRung(Rung):
-    """Ranks certain products in a given order: what the shopper viewed, or might buy again.
-
-    Attributes:
-        name: the source that lists give.
-        products: keys, the best first, without repeats.
-        kinds: what the shopper did with each.
-    """
-
-    name: str
-    products: Sequence[Any]
-    kinds: Sequence[Kind]
-    personal: bool = True
-
-    @property
-    def source(self) -> str:
-        return self.name
-
-    def known(self, products: _Products) -> _Products:
-        return products.filter(pk__in=self.products)
-
-    def measures(self, alias: str) -> dict[str, BaseExpression | F]:
-        return {"distance": ListedPosition(self.products)}
-
-    def read(self, values: Mapping[str, Any]) -> Measured:
-        position = int(values["distance"])
-        return Measured(1.0 / position, kind=self.kinds[position - 1])
 
 
 def _unpacked(vector: bytes | list[float] | None) -> Floats | None:

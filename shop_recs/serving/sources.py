@@ -9,7 +9,8 @@ from shop_recs.models import Placement, PlacementKind
 from shop_recs.serving import ladder, past
 from shop_recs.serving.context import Context
 from shop_recs.serving.kinds import LADDER, OF_SHOPPER, POPULAR, USUAL, About
-from shop_recs.serving.rungs import Rung, ScoreRung
+from shop_recs.serving.orders import ScoreRung
+from shop_recs.serving.rungs import Rung
 
 if TYPE_CHECKING:
     from shop_recs.serving.placements import Page

@@ -29,6 +29,7 @@ from shop_recs.tracking import identity
 resolve("/recs/v1/recommendations/")
 request = RequestFactory().get("/")
 stranger = Template("{% load shop_recs %}{% recommended_for_you %}").render(Context({"request": request}))
+request = RequestFactory().get("/")
 identity.remember(request, identity.Shopper(UUID(sys.argv[1]), None))
 visitor = Template("{% load shop_recs %}{% recommended_for_you %}").render(Context({"request": request}))
 assert "popular right now" in stranger, stranger
