@@ -54,16 +54,17 @@ def machine() -> dict[str, Any]:
     """What the figures depend on: processors, and the settings of the database that serving feels."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version(), current_setting('shared_buffers'), current_setting('jit'),"
+            "SELECT version(), current_setting('shared_buffers'), current_setting('jit'), current_setting('fsync'),"
             " (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
         )
-        version, buffers, jit, pgvector = cursor.fetchone()
+        version, buffers, jit, fsync, pgvector = cursor.fetchone()
     return {
         "processors": os.cpu_count(),
         "postgresql": version.split()[1],
         "pgvector": pgvector,
         "shared_buffers": buffers,
         "jit": jit,
+        "fsync": fsync,
     }
 
 

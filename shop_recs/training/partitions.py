@@ -25,7 +25,7 @@ LEAST_INDEX_MEMORY, MOST_INDEX_MEMORY = 64 << 20, 4 << 30
 CONNECTIONS = 12
 """Of a vector in a graph (`m`)."""
 
-CANDIDATES = {"vector_ip_ops": 128, "vector_cosine_ops": 64}
+CANDIDATES = {"vector_ip_ops": 100, "vector_cosine_ops": 64}
 """Vectors that it chooses them from (`ef_construction`); the longest are everybody's neighbours."""
 
 BYTES_OF_A_NODE = 1_000
