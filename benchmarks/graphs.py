@@ -26,7 +26,7 @@ from shop_recs.models import ItemVector  # noqa: E402
 from shop_recs.training import graph, partitions, recall  # noqa: E402
 from shop_recs.training.contents import vector_rows  # noqa: E402
 
-GRAPHS = ((False, 16, 64), (True, 16, 64), (True, 12, 64), (True, 12, 100), (True, 12, 128), (True, 24, 100))
+GRAPHS = ((False, 16, 64), (True, 16, 64), (True, 12, 64), (True, 12, 100), (True, 24, 100))
 """Whether in the order of insertion instead of that of keys; `m`; `ef_construction`."""
 
 OPERATORS = {"vector_ip_ops": "personal", "vector_cosine_ops": "similar"}

@@ -54,8 +54,8 @@ def machine() -> dict[str, Any]:
     """What the figures depend on: processors, and the settings of the database that serving feels."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version(), current_setting('shared_buffers'), current_setting('jit'), current_setting('fsync'),"
-            " (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+            "SELECT version(), current_setting('shared_buffers'), current_setting('jit'),"
+            " current_setting('fsync'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
         )
         version, buffers, jit, fsync, pgvector = cursor.fetchone()
     return {
