@@ -165,6 +165,29 @@ def test_a_card_goes_at_once_and_comes_back_by_the_same_button(page: Page):
     assert Feedback.objects.count() == 0
 
 
+def test_what_is_taken_back_at_once_does_not_overtake_it(page: Page):
+    page.goto("/")
+    sent, held = [], []
+
+    def hold(route):
+        sent.append(route.request.method)
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/feedback/**", hold)
+    item = page.locator("[data-product]").first
+    item.get_by_role("button").click()
+    item.get_by_role("button").click()
+    expect(item.get_by_role("link")).to_be_visible()
+    assert sent == ["POST"]
+    with page.expect_response("**/feedback/*/"):
+        held[0].continue_()
+    assert sent == ["POST", "DELETE"]
+    assert Feedback.objects.count() == 0
+
+
 def test_what_the_server_does_not_take_comes_back(page: Page):
     page.goto("/")
     page.route("**/feedback/", lambda route: route.abort())

@@ -11,6 +11,17 @@ function turn(button, hidden) {
   button.toggleAttribute("data-hidden", hidden);
 }
 
+async function send(url, product, body) {
+  const request = body
+    ? fetch(url, { method: "POST", headers, body, keepalive: true })
+    : fetch(`${url}${encodeURIComponent(product)}/`, { method: "DELETE" });
+  const answer = await request.catch(() => null);
+  return answer?.ok;
+}
+
+// Of each button, what it sent last: taking back must not overtake what it takes back.
+const sent = new WeakMap();
+
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-shop-recs-feedback]");
   if (!button) return;
@@ -18,9 +29,8 @@ document.addEventListener("click", async ({ target }) => {
   const url = button.dataset.shopRecsFeedback;
   const hidden = button.hasAttribute("data-hidden");
   turn(button, !hidden);
-  const request = hidden
-    ? fetch(`${url}${encodeURIComponent(product)}/`, { method: "DELETE" })
-    : fetch(url, { method: "POST", headers, body: JSON.stringify({ kind, product }), keepalive: true });
-  const answer = await request.catch(() => null);
-  if (!answer?.ok) turn(button, hidden);
+  const body = hidden ? null : JSON.stringify({ kind, product });
+  const sending = Promise.resolve(sent.get(button)).then(() => send(url, product, body));
+  sent.set(button, sending);
+  if (!(await sending)) turn(button, hidden);
 });
