@@ -18,7 +18,7 @@ from shop_recs.serving.explain import Recommendations, explained
 from shop_recs.serving.kinds import NEWEST, USUAL, About, Usual, about
 from shop_recs.serving.merchandising import Merchandising, belonging
 from shop_recs.serving.paging import MOST_PAGED, continued, token
-from shop_recs.serving.pools import Pool, among
+from shop_recs.serving.pools import Pool, among, has_index
 from shop_recs.serving.retrieve import Row
 from shop_recs.serving.rungs import Rung, VersionRung
 from shop_recs.serving.sources import Sources
@@ -136,8 +136,10 @@ class Listing:
             return []
         pools = [Pool(self.choice.candidates, rung, self._depth) for rung in self.weights]
         pools += self._wished(self.weights)
-        found = retrieve.candidates(self.choice.candidates, pools, asked=self._asked)
+        found = retrieve.candidates(self.choice.candidates, pools, asked=self._asked, few=self._of_few)
         rows = fusion.fused(found, self.weights)
+        if len(rows) < self._depth and any(has_index(self.choice.candidates, rung) for rung in self.weights):
+            narrow.remember(self.choice.offered)
         unknown = [candidate for candidate in found if self.weights.keys().isdisjoint(candidate.measured)]
         return rows + self._wanted(fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1))
 
@@ -145,6 +147,11 @@ class Listing:
         return retrieve.nearest(
             self.choice.offered, rung, self.seen, limit=self.limit, unwanted=self.choice.unwanted
         )
+
+    @property
+    def _of_few(self) -> bool:
+        """Whether few products pass the filters, as far as is known."""
+        return narrow.is_narrow(self.choice.offered)
 
     @property
     def _leading(self) -> Rung | None:
@@ -171,8 +178,7 @@ class Listing:
             leads = bool(rungs) and (rungs[0].personal or not self.seen.events)
             alone = leads and not self._compares
             enough = self.limit - len(chosen) if alone else None
-            few = narrow.is_narrow(self.choice.offered)
-            found = retrieve.candidates(others, pools, asked=self._asked, enough=enough, few=few)
+            found = retrieve.candidates(others, pools, asked=self._asked, enough=enough, few=self._of_few)
         filling = fusion.in_turn(found, rungs, after=_last(rows), place=len(rows) + 1)
         return self._wanted(filling) if self._explores and not newest else filling
 
@@ -274,7 +280,9 @@ class Listing:
         if (own := catalogue.own_category(self.choice.candidates, self.seen)) is not None:
             asked["own_category"] = own
         if self._explores:
-            asked[exploration.MEMBER] = among(exploration.pools(self.choice.candidates))
+            products = self.choice.candidates
+            of = products if self._of_few else None
+            asked[exploration.MEMBER] = among(exploration.pools(products), of=of)
         return asked
 
     def _wished(self, rungs: Iterable[Rung]) -> Iterator[Pool]:

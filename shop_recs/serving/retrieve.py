@@ -140,16 +140,17 @@ def candidates(
         pools: each a part of `products`.
         asked: further expressions, by name, whose values every candidate shall bring along.
         enough: of the first pool, so that nobody needs to look at the others.
-        few: products there are, which shall be looked up once for all pools.
+        few: products there are, which shall be looked up once for all pools; if that takes too long, they are
+            many, and asked for as usual.
     """
     asked, able = asked or {}, [pool for pool in pools if not breaker(pool.name).is_resting]
-    of = products if few else None
-    found = _together(products, able, asked, enough=enough, of=of)
-    if found is not None:
-        return found
+    for of in (products, None) if few else (None,):
+        found = _together(products, able, asked, enough=enough, of=of)
+        if found is not None:
+            return found
     names = dict.fromkeys(pool.name for pool in able)
     parts = ([pool for pool in able if pool.name == name] for name in names if len(names) > 1)
-    return _merged(candidate for part in parts for candidate in _together(products, part, asked, of=of) or ())
+    return _merged(candidate for part in parts for candidate in _together(products, part, asked) or ())
 
 
 def _together(
@@ -164,7 +165,8 @@ def _together(
     if not pools:
         return []
     measured, rungs = _measured(products, pools, asked, among(pools, enough=enough, of=of))
-    found = fetched(" + ".join(dict.fromkeys(pool.name for pool in pools)), measured)
+    name = " + ".join(dict.fromkeys(pool.name for pool in pools))
+    found = fetched(name if of is None else f"{name} of few", measured)
     return None if found is None else [_candidate(product, rungs, asked) for product in found]
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Func, IntegerField
 from django.test.utils import CaptureQueriesContext
 
-from shop_recs import recommended_for_you, similar_items
+from shop_recs import recommend, recommended_for_you, similar_items
 from shop_recs.conf import get_product_model
 from shop_recs.models import ActiveModel, EncoderArtefact, Kind, ModelVersion
 from shop_recs.serving import breaker, narrow, pools
@@ -165,16 +165,32 @@ def test_a_filter_found_to_be_narrow_is_ranked_exactly_at_once(catalogue, shoppe
     assert list(first) == list(recommended_for_you(shopper, limit=20, products=few()))
 
 
-@pytest.mark.parametrize("whose", ["a shopper's", "a stranger's"])
-def test_no_index_is_read_to_its_end_for_fewer_than_are_asked_for(
-    whose, catalogue, shopper, request_of, settings
-):
-    request = shopper if whose == "a shopper's" else request_of()
+@pytest.fixture
+def handful(catalogue):
+    """Fewer than are asked for, and a filter that the planner takes for a third of all."""
     hashed = Func("name", function="hashtext", output_field=IntegerField())
-    handful = get_product_model().objects.alias(hashed=hashed).filter(hashed__lt=-(2**31) + 2**20)
-    first = recommended_for_you(request, products=handful)
+    return get_product_model().objects.alias(hashed=hashed).filter(hashed__lt=-(2**31) + 2**20)
+
+
+LISTS = {
+    "a stranger's": {},
+    "a shopper's": {},
+    "a blend": {"BLEND": {"personal": 1, "popular": 0.5}},
+    "spread out": {"DIVERSITY": 0.5},
+    "exploring": {"EXPLORATION": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_no_index_is_read_to_its_end_for_fewer_than_are_asked_for(
+    name, handful, shopper, request_of, settings
+):
+    request = request_of() if name == "a stranger's" else shopper
+    placement = {"KIND": "recommended_for_you", **LISTS[name]}
+    settings.SHOP_RECS = settings.SHOP_RECS | {"PLACEMENTS": {"home": placement}}
+    first = recommend("home", request, products=handful)
     with CaptureQueriesContext(connection) as captured:
-        recs = recommended_for_you(request, products=handful)
+        recs = recommend("home", request, products=handful)
     assert len(recs) == handful.count() < 12
     assert len(captured) <= 3
     for query in captured[1:]:
@@ -183,7 +199,19 @@ def test_no_index_is_read_to_its_end_for_fewer_than_are_asked_for(
             plan = "\n".join(row[0] for row in cursor.fetchall())
         assert not re.search(r"Index Scan using \S+_(expr|vector)_idx\b.*actual time=\S+ rows=[1-9]", plan)
     settings.SHOP_RECS = settings.SHOP_RECS | {"EXACT_BELOW": SIZE + 1}
-    assert recs == first == recommended_for_you(request, products=handful)
+    assert set(recs) == set(first) == set(recommend("home", request, products=handful))
+    assert recs == first or name == "exploring"
+
+
+def test_pools_of_few_that_get_no_answer_are_asked_for_as_usual(handful, shopper, settings):
+    placement = {"KIND": "recommended_for_you", "DIVERSITY": 0.5}
+    settings.SHOP_RECS = settings.SHOP_RECS | {"PLACEMENTS": {"home": placement}}
+    first = recommend("home", shopper, products=handful)
+    for _ in range(breaker.FAILURES):
+        breaker.breaker("als of few").failed()
+    with CaptureQueriesContext(connection) as captured:
+        assert recommend("home", shopper, products=handful) == first
+    assert "passing.keys" not in captured[1]["sql"]
 
 
 def test_what_is_narrow_for_one_filter_is_not_for_another(catalogue, shopper):
