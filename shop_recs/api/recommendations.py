@@ -25,6 +25,7 @@ from shop_recs.tracking.record import product_key
 
 DEFAULT_LIMIT = 12
 MAX_LIMIT = 100
+MAX_EXCLUDED = 500
 
 
 class ListView(APIView):
@@ -86,7 +87,10 @@ def limit_of(request: Request) -> int:
 
 
 def excluded(request: Request) -> list[Any]:
-    return [key_of("exclude", key) for key in request.query_params.get("exclude", "").split(",") if key]
+    keys = [key for key in request.query_params.get("exclude", "").split(",") if key]
+    if len(keys) > MAX_EXCLUDED:
+        raise ValidationError({"exclude": f"{len(keys)} products; leave out {MAX_EXCLUDED} at most."})
+    return [key_of("exclude", key) for key in keys]
 
 
 def key_of(parameter: str, value: str) -> Any:

@@ -129,7 +129,8 @@ def _execute_guarded(execute: Any, sql: str, params: Any, many: bool, context: d
         with _unprepared(connection.connection):
             result = execute("; ".join([*before, sql, *after]), params, many, context)
     except Error:
-        if after:
+        # What the driver refused to send has set no savepoint.
+        if after and _is_broken(connection):
             _take_back(connection)
         raise
     for _ in before:

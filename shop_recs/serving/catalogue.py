@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import BooleanField, Case, F, Model, OrderBy, Q, QuerySet, When
 
-from shop_recs.conf import get_product_model, settings
+from shop_recs.conf import settings
 
 if TYPE_CHECKING:
     from shop_recs.serving.context import Context
@@ -59,8 +59,3 @@ def category_field(model: type[Model]) -> str | None:
     """The product's column for its category, where it has one."""
     name = settings.PRODUCT_FIELDS["category"]
     return name if name in {field.name for field in model._meta.concrete_fields} else None
-
-
-def columns() -> dict[str, str]:
-    """The columns of the product's own table, by field."""
-    return {field.name: str(field.column) for field in get_product_model()._meta.local_concrete_fields}

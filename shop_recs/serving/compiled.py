@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from numbers import Number
+from threading import Lock
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, NotSupportedError, ProgrammingError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, JSONField, Lookup, QuerySet
+from django.db.models import Expression, Field, ForeignObjectRel, JSONField, Lookup, QuerySet, Value
 from django.db.models.expressions import BaseExpression
+from django.db.models.functions import Cast
 from django.db.models.sql import Query
+from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import ExtraWhere, WhereNode
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import get_language
+from psycopg import Error as PsycopgError
 
 from shop_recs.serving import prepared
 
 QUERIES_OF_A_SHAPE, SHAPES_AT_MOST = 4, 200
 """What is remembered: the latest."""
 
+VALUES_AT_MOST, LONGEST = 200, 20_000
+"""Values of a lookup, and characters of a statement, above which it costs less to compile it each time."""
+
 _DERIVED = {"table_map", "used_aliases", "_lookup_joins"}
 """Of a query; what is made of it later changes these."""
 
 _remembered: dict[Hashable, tuple[_Remembered, ...]] = {}
+_lock = Lock()
 
 
 class Placeholder(NamedTuple):
@@ -79,6 +88,8 @@ def ready(
         build: ranks it, with placeholders for the values.
         values: by the names of the placeholders.
     """
+    if _is_long(products.query.where):
+        return None
     # Django writes the language into some statements, and the zone into those that truncate a time.
     key = (products.model, products.db, get_language(), get_current_timezone_name(), shape)
     of_shape = _remembered.get(key, ())
@@ -97,14 +108,16 @@ def ready(
 
 def forget() -> None:
     """Compile everything anew."""
-    _remembered.clear()
+    with _lock:
+        _remembered.clear()
 
 
 def _remember(key: Hashable, of_shape: tuple[_Remembered, ...]) -> None:
-    _remembered.pop(key, None)
-    _remembered[key] = of_shape
-    while len(_remembered) > SHAPES_AT_MOST:
-        _remembered.pop(next(iter(_remembered)), None)
+    with _lock:
+        _remembered.pop(key, None)
+        _remembered[key] = of_shape
+        while len(_remembered) > SHAPES_AT_MOST:
+            del _remembered[next(iter(_remembered))]
 
 
 def _is_same(query: Query, other: Query) -> bool:
@@ -122,14 +135,17 @@ def _compile(remembered: _Remembered, products: QuerySet[Any], build: Callable[[
     """Compile the ranked query, or refuse to."""
     connection = connections[products.db]
     try:
-        if not all(map(_is_plain, _expressions(remembered.query))):
+        if type(remembered.query) is not Query or not all(map(_is_plain, _parts(remembered.query))):
             raise ValueError("something of it may be compiled differently each time")
-        compiler = build().query.get_compiler(using=products.db)
+        compiler: Any = build().query.get_compiler(using=products.db)
         sql, parameters = compiler.as_sql()
         remembered.statement = _named(sql, parameters, connection)
-    except (EmptyResultSet, FieldError, ValueError):
+        if len(remembered.statement) > LONGEST:
+            raise ValueError("it is too long to be kept")
+    except (EmptyResultSet, FieldError, PsycopgError, ValueError):
         remembered.refused = True
     else:
+        compiler.connection = None  # that of this thread, which others outlive
         remembered.compiler = compiler
 
 
@@ -163,8 +179,17 @@ def _named(sql: str, parameters: Sequence[Any], connection: BaseDatabaseWrapper)
     return sql.replace("%%", "%%%%") % tuple(written)
 
 
-def _expressions(query: Query) -> Iterator[Any]:
+def _is_long(where: Any) -> bool:
+    """Whether a lookup compares with so many values that comparing these takes its time."""
+    if isinstance(where, WhereNode):
+        return any(map(_is_long, where.children))
+    values = getattr(where, "rhs", None)
+    return isinstance(values, list | tuple | set | frozenset) and len(values) > VALUES_AT_MOST
+
+
+def _parts(query: Query) -> Iterator[Any]:
     """Whatever is compiled of a query that a shop may have written."""
+    yield from (table.join_field for table in query.alias_map.values() if isinstance(table, Join))
     yield query.where
     yield from query.annotations.values()
     yield from vars(query).get("_filtered_relations", {}).values()
@@ -178,6 +203,11 @@ def _is_plain(part: Any) -> bool:
     if isinstance(part, ExtraWhere | str):
         return True
     if not type(part).__module__.startswith("django."):
+        return False
+    if isinstance(part, Field | ForeignObjectRel):
+        return True
+    # Two casts are equal whose types have another length, and so are True, 1 and 1.0.
+    if isinstance(part, Cast) or (isinstance(part, Value) and isinstance(part.value, Number)):
         return False
     if isinstance(part, Lookup):
         # 1 equals True, but not in JSON.

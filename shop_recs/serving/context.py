@@ -70,7 +70,8 @@ class Context:
     @property
     def tells_all(self) -> bool:
         """These are all the events that there are of the shopper."""
-        return len(self.events) < HISTORY_LENGTH
+        # Events with what the shopper is not interested in are not among them.
+        return len(self.events) < HISTORY_LENGTH and not self.hides
 
     def last_viewed(self) -> Context:
         """The context of the product viewed last alone, as if a list of similar ones started from it."""

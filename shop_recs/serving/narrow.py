@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -13,6 +14,7 @@ LASTS = 600.0
 REMEMBERED_AT_MOST = 1_000
 """Filters that are remembered; of more, what was remembered first is forgotten."""
 
+_lock = Lock()
 _until: dict[int, float] = {}
 """By filter, when it is forgotten."""
 
@@ -22,10 +24,11 @@ def remember(products: QuerySet[Any]) -> None:
     key = _key(products)
     if key is None:
         return
-    _until.pop(key, None)
-    _until[key] = monotonic() + LASTS
-    while len(_until) > REMEMBERED_AT_MOST:
-        _until.pop(next(iter(_until)), None)
+    with _lock:
+        _until.pop(key, None)
+        _until[key] = monotonic() + LASTS
+        while len(_until) > REMEMBERED_AT_MOST:
+            del _until[next(iter(_until))]
 
 
 def is_narrow(products: QuerySet[Any]) -> bool:
@@ -38,12 +41,13 @@ def is_narrow(products: QuerySet[Any]) -> bool:
 
 def forget() -> None:
     """Take no filter for narrow."""
-    _until.clear()
+    with _lock:
+        _until.clear()
 
 
 def _key(products: QuerySet[Any]) -> int | None:
     """The same for what is filtered alike, by the same values; a subquery is like no other."""
     try:
-        return hash((products.model, products.query.where))
+        return hash((products.model, products.db, products.query.where))
     except TypeError:  # a value that cannot be hashed
         return None

@@ -1,10 +1,10 @@
-"""Long statements that a connection plans once: planning the context takes longer than answering it."""
+"""Statements that a connection plans once: planning them takes longer than answering them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -38,7 +38,7 @@ def rows(
 ) -> Sequence[tuple[Any, ...]]:
     """All rows of a statement with named parameters, whose types follow from where they stand.
 
-    Its text must be one of a few. Behind a pooler of transactions, where Django asks for
+    Its text must come again and again. Behind a pooler of transactions, where Django asks for
     `DISABLE_SERVER_SIDE_CURSORS`, it is planned every time, since a connection is now ours, now another's.
     """
     by_itself = getattr(connection.features, "uses_server_side_binding", False)
@@ -63,11 +63,11 @@ def _planned(
         return _executed(connection, plan.execute, parameters)
     oldest = list(names)[: max(0, len(names) + 1 - HELD_AT_MOST)]
     message = [*(f"DEALLOCATE {name}" for name in oldest), plan.prepare, plan.execute]
-    found = _executed(connection, "; ".join(message), parameters, results=len(message))
+    # What is prepared stays so, and what is let go is gone, even where the statement then fails.
     for name in oldest:
-        names.pop(name, None)
+        del names[name]
     names[plan.name] = None
-    return found
+    return _executed(connection, "; ".join(message), parameters, results=len(message))
 
 
 def _mended(
@@ -77,7 +77,7 @@ def _mended(
     if isinstance(cause, DuplicatePreparedStatement):
         names[plan.name] = None
     elif isinstance(cause, InvalidSqlStatementName):
-        names.clear()
+        names.pop(plan.name, None)
     elif isinstance(cause, FeatureNotSupported) and plan.name in names:
         # A column that the statement reads has another type since.
         del names[plan.name]
@@ -99,7 +99,7 @@ def _executed(
         return found
 
 
-@cache
+@lru_cache(maxsize=1_000)
 def _plan(statement: str) -> Plan:
     names = list(dict.fromkeys(_PARAMETER.findall(statement)))
     numbered = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)

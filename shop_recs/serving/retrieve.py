@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 
 from shop_recs.serving import catalogue, compiled, narrow
 from shop_recs.serving.arrays import InPools
-from shop_recs.serving.attempts import fetched
+from shop_recs.serving.attempts import attempt, fetched
 from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
 from shop_recs.serving.eligible import NOTHING, Unwanted
 from shop_recs.serving.pools import (
+    FEW,
     MEASURE,
     Pool,
     among,
@@ -26,7 +27,8 @@ from shop_recs.serving.pools import (
     of_few,
     searching,
 )
-from shop_recs.serving.rungs import Measured, Rung
+from shop_recs.serving.rungs import SCANNED_SHARE, Measured, Rung
+from shop_recs.serving.whose import NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +104,30 @@ def nearest(
         usual: QuerySet[Any] = in_order(known, order)[:limit]
         return in_order(known.filter(of_few(products, rung, usual)), order)[:limit] if few else usual
 
-    ready = None
-    if own is None and rung.shape is not None:
-        ready = compiled.ready(
-            offered,
-            (rung.shape, unwanted.shape, limit, few),
-            lambda: ranked(unwanted.opened(), rung.opened()),
-            {**rung.values, **unwanted.values},
-        )
-    name = exactly if few else rung.source
-    found = fetched(name, ranked(unwanted, rung) if ready is None else ready)
-    if found is not None and len(found) < limit and has_index(offered, rung):
+    def find() -> list[Any]:
+        ready = None
+        if own is None and rung.shape is not None:
+            ready = compiled.ready(
+                offered,
+                (rung.shape, unwanted.shape, limit, few),
+                lambda: ranked(unwanted.opened(), rung.opened()),
+                {**rung.values, **unwanted.values},
+            )
+        return list(ranked(unwanted, rung) if ready is None else ready)
+
+    found = attempt(exactly if few else rung.source, find, using=offered.db) or []
+    if found and len(found) < limit and has_index(offered, rung) and _is_of_filter(unwanted, limit=limit):
         narrow.remember(offered)
-    return [_row(product, rung) for product in found or ()]
+    return [_row(product, rung) for product in found]
+
+
+def _is_of_filter(unwanted: Unwanted, *, limit: int) -> bool:
+    """Whether an index can only have found so few since few of the catalogue pass the filters.
+
+    It looks at a share of the catalogue: had all that is asked for, or left out, passed, there would be few.
+    """
+    asks_log = unwanted.shopper != NOBODY or unwanted.feedback_of != NOBODY
+    return not asks_log and (limit + len(unwanted.keys)) * SCANNED_SHARE <= FEW
 
 
 def _row(product: Any, rung: Rung) -> Row:

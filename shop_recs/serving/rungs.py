@@ -232,7 +232,9 @@ class VectorRung(VersionRung):
     def shape(self) -> Hashable:
         # An index may be of the distance from the one query that all have.
         query = None if self.personal else self._query
-        return self.version.id, self.use, self.by_angle, self.indexed, self.width, query
+        version = self.version
+        facts = (version.id, version.dimensions, version.item_count)
+        return *facts, self.use, self.by_angle, self.indexed, self.width, query
 
     @property
     def values(self) -> dict[str, Any]:

@@ -97,8 +97,9 @@ def by_width(
         vectors, queries = _units(vectors), _units(queries)
     longest = np.linalg.norm(vectors, axis=1).max()
     farthest = _farthest(vectors, queries) + by_angle + PRECISION * longest * np.linalg.norm(queries, axis=1)
+    wanted = len(queries) * min(LENGTH, len(vectors))
     for width in widths:
-        yield width, float(np.mean(_shares(version_id, queries, farthest, by_angle=by_angle, width=width)))
+        yield width, _near(version_id, queries, farthest, by_angle=by_angle, width=width) / wanted
 
 
 def _narrowest(version_id: int, vectors: Floats, queries: Floats, *, by_angle: bool) -> dict[str, Any]:
@@ -120,17 +121,17 @@ def _farthest(vectors: Floats, queries: Floats) -> Floats:
     return farthest
 
 
-def _shares(version_id: int, queries: Floats, farthest: Floats, *, by_angle: bool, width: int) -> list[float]:
-    """The share of each query's nearest products that a search of this width finds.
+def _near(version_id: int, queries: Floats, farthest: Floats, *, by_angle: bool, width: int) -> int:
+    """How many of the queries' nearest products searches of this width find.
 
     Products at the same distance are as good as one another.
     """
     operator = "<=>" if by_angle else "<#>"
     found = partitions.nearest(version_id, queries, operator=operator, width=width, limit=LENGTH)
-    return [
-        sum(distance <= limit for distance in distances) / len(distances)
+    return sum(
+        sum(distance <= limit for distance in distances)
         for distances, limit in zip(found, farthest.tolist(), strict=True)
-    ]
+    )
 
 
 def _units(vectors: Floats) -> Floats:

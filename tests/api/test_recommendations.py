@@ -216,3 +216,10 @@ def test_the_api_is_described(db):
     similar = paths["/recs/v1/items/{id}/similar/"]["get"]
     assert similar["operationId"] == "similar_items"
     assert not [path for path in paths if "user" in path]
+
+
+def test_more_than_five_hundred_to_leave_out_are_refused(browser, shop):
+    keys = ",".join([str(shop[0].pk)] * 501)
+    answer = browser.get(URL, {"exclude": keys})
+    assert (answer.status_code, answer.json()["exclude"]) == (400, "501 products; leave out 500 at most.")
+    assert browser.get(URL, {"exclude": keys.rpartition(",")[0]}).status_code == 200

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import connection
-from django.db.models import CharField, Count, DateTimeField, F, Func, Prefetch, Value
-from django.db.models.functions import Now
+from django.db import DataError, connection
+from django.db.models import (
+    CharField,
+    Count,
+    DateTimeField,
+    DecimalField,
+    F,
+    Func,
+    Prefetch,
+    TextField,
+    Value,
+)
+from django.db.models.functions import Cast, Concat, Now
+from django.db.models.sql import Query
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
@@ -206,6 +221,107 @@ def test_what_cannot_be_prepared_is_built_anew_from_then_on(shop, shoppers, requ
     assert caplog.text.count("cannot be asked") == 1
 
 
+def cast(places):
+    return Cast(F("price") / 4, DecimalField(max_digits=8, decimal_places=places))
+
+
+LOOKALIKES = {
+    "casts to types of another length": [
+        lambda: Product.objects.annotate(quarter=cast(0)).filter(quarter=1),
+        lambda: Product.objects.annotate(quarter=cast(2)).filter(quarter=1),
+    ],
+    "values of another type": [
+        lambda: Product.objects.annotate(said=Cast(Value(1), TextField())).filter(said="1"),
+        lambda: Product.objects.annotate(said=Cast(Value(True), TextField())).filter(said="1"),
+    ],
+    "numbers that are equal": [
+        lambda: Product.objects.annotate(said=Concat(Value("n"), Value(1), output_field=TextField())),
+        lambda: Product.objects.annotate(said=Concat(Value("n"), Value(1.0), output_field=TextField())),
+    ],
+}
+
+
+@pytest.mark.parametrize("lookalikes", LOOKALIKES.values(), ids=LOOKALIKES)
+def test_what_django_takes_for_equal_is_not_taken_for_the_same(shop, shoppers, request_of, lookalikes):
+    request = request_of(shoppers[0])
+
+    def found(products):
+        recommended = recommended_for_you(request, products=products(), limit=12)
+        return {(product.pk, str(getattr(product, "said", ""))) for product in recommended}
+
+    built = []
+    for products in lookalikes:
+        compiled.forget()
+        built.append(found(products))
+    for _ in range(3):
+        assert [found(products) for products in lookalikes] == built
+
+
+class OfTheShop(Query):
+    """A query of the shop's own."""
+
+    def get_compiler(self, *args, **options):
+        self.add_filter("name__gt", f"Thing {translation.get_language()}")
+        return super().get_compiler(*args, **options)
+
+
+def test_a_query_of_the_shops_own_class_is_compiled_every_time(shop, shoppers, request_of):
+    request = request_of(shoppers[0])
+    for _ in range(4):
+        products = Product.objects.all()
+        products.query = products.query.chain(klass=OfTheShop)
+        statement = ranking_sent(lambda of=products: recommended_for_you(request, products=of))
+        assert statement.startswith("SELECT")
+
+
+def test_a_list_of_many_values_is_not_kept(shop, shoppers, request_of):
+    request, keys = request_of(shoppers[0]), [product.pk for product in shop] * 20
+    for _ in range(3):
+        products = Product.objects.filter(pk__in=keys)
+        statement = ranking_sent(lambda of=products: recommended_for_you(request, products=of))
+        assert statement.startswith("SELECT")
+    assert not compiled._remembered
+
+
+def test_what_the_driver_refuses_to_write_leaves_the_list_empty_each_time(shop, shoppers, request_of):
+    request = request_of(shoppers[0])
+    for _ in range(4):
+        assert recommended_for_you(request, products=Product.objects.filter(name__contains="\x00")) == []
+    assert recommended_for_you(request)
+
+
+def test_no_statement_keeps_the_connection_of_the_thread_that_compiled_it(shop, shoppers, request_of):
+    for _ in range(3):
+        recommended_for_you(request_of(shoppers[0]))
+    kept = [one.compiler for of_shape in compiled._remembered.values() for one in of_shape if one.compiler]
+    assert kept
+    assert {compiler.connection for compiler in kept} == {None}
+
+
+def test_threads_remember_beside_one_another(shop, monkeypatch):
+    monkeypatch.setattr(compiled, "SHAPES_AT_MOST", 5)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def remember(thread):
+        for number in range(2_000):
+            compiled._remember((thread, number % 50), ())
+
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(remember, range(8)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(compiled._remembered) == 5
+
+
+def test_plans_are_not_kept_for_ever():
+    limit = prepared._plan.cache_info().maxsize
+    for number in range(limit + 10):
+        prepared._plan(f"SELECT {number}")
+    assert prepared._plan.cache_info().currsize == limit
+
+
 @pytest.mark.django_db(transaction=True)
 class TestConnection:
     """What a connection holds."""
@@ -226,6 +342,24 @@ class TestConnection:
                 assert prepared.rows(connection, f"SELECT %(n)s::int + {number}", {"n": 1}) == [(1 + number,)]
                 assert len(self.held()) <= 3
         assert len(self.held()) == 3
+
+    def test_nor_where_statements_fail(self, monkeypatch):
+        monkeypatch.setattr(prepared, "HELD_AT_MOST", 3)
+        for number in range(12):
+            with contextlib.suppress(DataError):
+                prepared.rows(connection, f"SELECT {number} / %(n)s::int", {"n": number % 3})
+            assert len(self.held()) <= 3
+
+    def test_a_list_is_empty_and_no_page_fails_while_the_database_is_gone(
+        self, shop, shoppers, request_of, monkeypatch
+    ):
+        request = request_of(shoppers[0])
+        assert recommended_for_you(request)
+        connection.close()
+        with monkeypatch.context() as away:
+            away.setitem(connection.settings_dict, "NAME", "no_such_database")
+            assert [recommended_for_you(request) for _ in range(3)] == [[], [], []]
+        connection.close()
 
     def test_what_others_discarded_is_no_hindrance_to_letting_it_go(self, monkeypatch):
         monkeypatch.setattr(prepared, "HELD_AT_MOST", 1)

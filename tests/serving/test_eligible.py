@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from shop_recs import recommended_for_you
+from shop_recs import not_interested, recommended_for_you
 from shop_recs.models import Interaction, Kind
 from shop_recs.serving import context, eligible
 from shop_recs.tracking.identity import Shopper
@@ -47,6 +47,17 @@ def test_events_tell_what_the_log_tells(log, visitor, products, seed, bought, ca
     of_events = eligible.unwanted(**asks, events=read.events).taken_from(eligible.available())
     assert {product.pk for product in of_events} == {product.pk for product in of_log}
     assert "shop_recs_interaction" not in str(of_events.query)
+
+
+def test_events_that_do_not_count_any_more_are_asked_of_the_log(visitor, did, products, request_of):
+    publish_vectors("als", products, [[1.0, place] for place in range(len(products))])
+    did(visitor, Kind.PURCHASE, products[1], days_ago=4)
+    did(visitor, Kind.CART, products[2], days_ago=5)
+    request = request_of(visitor)
+    assert products[2] in recommended_for_you(request)
+    not_interested(request, products[1])
+    assert products[1] not in recommended_for_you(request)
+    assert products[2] in recommended_for_you(request)
 
 
 def test_a_history_that_was_not_read_to_its_end_is_asked_of_the_log(

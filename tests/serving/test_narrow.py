@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
 from django.db.models import Value
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving import narrow
+from shop_recs.serving import eligible, narrow, retrieve
+from shop_recs.tracking.identity import Shopper
 
 
 def cheaper_than(price):
@@ -48,3 +50,12 @@ class Price:
 def test_what_compares_with_nothing_is_not_remembered(cents):
     narrow.remember(cheaper_than(cents()))
     assert not narrow.is_narrow(cheaper_than(cents()))
+
+
+def test_only_what_the_filter_explains_makes_it_narrow():
+    nobody, somebody = eligible.NOTHING, Shopper(uuid4(), None)
+    assert retrieve._is_of_filter(nobody, limit=12)
+    assert not retrieve._is_of_filter(nobody, limit=3_000)
+    assert not retrieve._is_of_filter(replace(nobody, keys=list(range(1_990))), limit=12)
+    assert not retrieve._is_of_filter(replace(nobody, shopper=somebody), limit=12)
+    assert not retrieve._is_of_filter(replace(nobody, feedback_of=somebody), limit=12)
