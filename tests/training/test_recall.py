@@ -101,3 +101,11 @@ def test_a_wider_search_finds_no_less(catalogue):
         for width in (20, 400)
     )
     assert wide <= narrow
+
+
+def test_what_a_search_does_not_give_was_not_found(catalogue):
+    version = store("als", catalogue, item_vectors=uneven(), dimensions=DIMENSIONS, encoder=fold_in(uneven()))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM shop_recs_itemvector_v{version.pk}")
+    found = recall.measured(version.pk, fitted(uneven()), personal=queries(), similar=False)
+    assert found["personal"]["recall@20"] == 0.0
