@@ -138,8 +138,9 @@ class Listing:
         pools += self._wished(self.weights)
         found = retrieve.candidates(self.choice.candidates, pools, asked=self._asked, few=self._of_few)
         rows = fusion.fused(found, self.weights)
-        if len(rows) < self._depth and any(has_index(self.choice.candidates, rung) for rung in self.weights):
-            narrow.remember(self.choice.offered)
+        indexed = any(has_index(self.choice.candidates, rung) for rung in self.weights)
+        if rows and len(rows) < self._depth and indexed:
+            narrow.remember(self.choice.offered, unwanted=self.choice.unwanted, asked=self._depth)
         unknown = [candidate for candidate in found if self.weights.keys().isdisjoint(candidate.measured)]
         return rows + self._wanted(fusion.in_turn(unknown, [], after=_last(rows), place=len(rows) + 1))
 

@@ -8,6 +8,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from shop_recs.serving.eligible import NOTHING, Unwanted
+from shop_recs.serving.pools import FEW
+from shop_recs.serving.rungs import SCANNED_SHARE
+from shop_recs.serving.whose import NOBODY
+
 LASTS = 600.0
 """Seconds until the index is asked again."""
 
@@ -19,8 +24,20 @@ _until: dict[int, float] = {}
 """By filter, when it is forgotten."""
 
 
-def remember(products: QuerySet[Any]) -> None:
-    """Note that an index found too few of these."""
+def remember(products: QuerySet[Any], *, unwanted: Unwanted = NOTHING, asked: int = 0) -> None:
+    """Note that an index found too few of these, unless more than their filters may be the reason.
+
+    An index looks at a share of the catalogue: of filters that pass many, all that is asked for and all that
+    is left out would be in it.
+
+    Args:
+        products: as they are filtered for everybody.
+        unwanted: what was left out of them for one shopper.
+        asked: how many were asked for.
+    """
+    asks_log = unwanted.shopper != NOBODY or unwanted.feedback_of != NOBODY
+    if asks_log or (asked + len(unwanted.keys)) * SCANNED_SHARE > FEW:
+        return
     key = _key(products)
     if key is None:
         return

@@ -15,7 +15,6 @@ from shop_recs.serving.breaker import breaker
 from shop_recs.serving.context import Context
 from shop_recs.serving.eligible import NOTHING, Unwanted
 from shop_recs.serving.pools import (
-    FEW,
     MEASURE,
     Pool,
     among,
@@ -27,8 +26,7 @@ from shop_recs.serving.pools import (
     of_few,
     searching,
 )
-from shop_recs.serving.rungs import SCANNED_SHARE, Measured, Rung
-from shop_recs.serving.whose import NOBODY
+from shop_recs.serving.rungs import Measured, Rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +114,9 @@ def nearest(
         return list(ranked(unwanted, rung) if ready is None else ready)
 
     found = attempt(exactly if few else rung.source, find, using=offered.db) or []
-    if found and len(found) < limit and has_index(offered, rung) and _is_of_filter(unwanted, limit=limit):
-        narrow.remember(offered)
+    if found and len(found) < limit and has_index(offered, rung):
+        narrow.remember(offered, unwanted=unwanted, asked=limit)
     return [_row(product, rung) for product in found]
-
-
-def _is_of_filter(unwanted: Unwanted, *, limit: int) -> bool:
-    """Whether an index can only have found so few since few of the catalogue pass the filters.
-
-    It looks at a share of the catalogue: had all that is asked for, or left out, passed, there would be few.
-    """
-    asks_log = unwanted.shopper != NOBODY or unwanted.feedback_of != NOBODY
-    return not asks_log and (limit + len(unwanted.keys)) * SCANNED_SHARE <= FEW
 
 
 def _row(product: Any, rung: Rung) -> Row:

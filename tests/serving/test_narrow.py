@@ -9,7 +9,7 @@ import pytest
 from django.db.models import Value
 
 from shop_recs.conf import get_product_model
-from shop_recs.serving import eligible, narrow, retrieve
+from shop_recs.serving import eligible, narrow
 from shop_recs.tracking.identity import Shopper
 
 
@@ -54,8 +54,13 @@ def test_what_compares_with_nothing_is_not_remembered(cents):
 
 def test_only_what_the_filter_explains_makes_it_narrow():
     nobody, somebody = eligible.NOTHING, Shopper(uuid4(), None)
-    assert retrieve._is_of_filter(nobody, limit=12)
-    assert not retrieve._is_of_filter(nobody, limit=3_000)
-    assert not retrieve._is_of_filter(replace(nobody, keys=list(range(1_990))), limit=12)
-    assert not retrieve._is_of_filter(replace(nobody, shopper=somebody), limit=12)
-    assert not retrieve._is_of_filter(replace(nobody, feedback_of=somebody), limit=12)
+    for unwanted, asked in (
+        (nobody, 3_000),
+        (replace(nobody, keys=list(range(1_990))), 12),
+        (replace(nobody, shopper=somebody), 12),
+        (replace(nobody, feedback_of=somebody), 12),
+    ):
+        narrow.remember(cheaper_than(5), unwanted=unwanted, asked=asked)
+        assert not narrow.is_narrow(cheaper_than(5))
+    narrow.remember(cheaper_than(5))
+    assert narrow.is_narrow(cheaper_than(5))
