@@ -24,7 +24,7 @@ from psycopg import Error as PsycopgError
 
 from shop_recs.serving import prepared
 
-QUERIES_OF_A_SHAPE, SHAPES_AT_MOST = 4, 200
+QUERIES_OF_A_SHAPE, SHAPES_AT_MOST = 16, 200
 """What is remembered: the latest."""
 
 VALUES_AT_MOST, LONGEST = 200, 20_000
