@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 
 from shop_recs.conf import get_product_model, settings
 from shop_recs.models import MerchandisingRule, Placement
+from shop_recs.serving.kinds import USUAL
 from shop_recs.serving.whose import NOBODY
 from shop_recs.tracking.identity import Shopper
 
@@ -59,6 +60,9 @@ class Asked:
 
 NOTHING = Asked()
 
+USUALLY_BLENDED = sorted({name for usual in USUAL.values() for name in usual.blend})
+"""What placements blend that do not say what."""
+
 
 def rule(row: dict[str, Any]) -> StoredRule:
     made_of = made(MerchandisingRule, row)
@@ -81,8 +85,8 @@ def made(model: type[_Row], row: Mapping[str, Any]) -> _Row:
 
 
 def blended(asked: Asked) -> list[str]:
-    """Sources that placements of the settings blend, or that come with every installation."""
-    return ["bought_together", "also_bought", *chain(*(one.blend for one in without_rows(asked)))]
+    """Sources that placements of the settings blend."""
+    return list(chain(*(one.blend or USUAL[one.kind].blend for one in without_rows(asked))))
 
 
 def without_rows(asked: Asked) -> Iterator[Placement]:

@@ -160,6 +160,7 @@ def _read(
     always = {
         "algorithms": algorithms,
         "held": encoding.held(),
+        "usual": asking.USUALLY_BLENDED,
         "slugs": list(asked.slugs),
         "seeds": list(asked.seeds),
         "fatigue": any(placement.fatigue for placement in asking.without_rows(asked)),

@@ -115,8 +115,11 @@ _CONTEXT = """
 
 _FIRST = "row_number() OVER () = 1"
 
+# Whatever kind a row may be of, it finds what that kind usually blends.
 _OR_BLENDED = """ OR active.algorithm IN (
     SELECT jsonb_object_keys(blend) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
+    UNION ALL
+    SELECT unnest(%(usual)s::text[]) FROM shop_recs_placement WHERE slug = ANY(%(slugs)s::text[])
 )"""
 
 
