@@ -41,12 +41,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: Any) -> None:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
     """The embedded server of the tests need not survive a power failure: it does not wait for the disk."""
     if os.environ.get("DATABASE_URL"):
+        yield
         return
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
-        cursor.execute("ALTER SYSTEM SET fsync = off")
+    alter_system("SET fsync = off", django_db_blocker)
+    yield
+    # A demo or a benchmark of the same checkout has the same server.
+    alter_system("RESET fsync", django_db_blocker)
+
+
+def alter_system(setting: str, blocker: Any) -> None:
+    with blocker.unblock(), connection._nodb_cursor() as cursor:
+        cursor.execute(f"ALTER SYSTEM {setting}")
         cursor.execute("SELECT pg_reload_conf()")
 
 

@@ -26,14 +26,16 @@ _POINT_AT = """
     WITH version AS (
         SELECT id, algorithm FROM shop_recs_modelversion
         WHERE id = %s AND status = 'ready' AND (refusal = '' OR overridden_at IS NOT NULL)
-        FOR UPDATE  -- so that nobody drops its vectors meanwhile
+        FOR UPDATE
     )
     INSERT INTO shop_recs_activemodel (algorithm, version_id, published_at)
     SELECT algorithm, id, %s FROM version
     ON CONFLICT (algorithm) DO UPDATE
     SET version_id = excluded.version_id, published_at = excluded.published_at
 """
-"""One statement, which is a transaction of its own: a flip is one message to the database and one commit."""
+"""One statement, which is a transaction of its own: a flip is one message to the database and one commit.
+
+The lock keeps `retire_old` from dropping the version's vectors meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
