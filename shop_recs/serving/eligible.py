@@ -108,37 +108,27 @@ def candidates(products: QuerySet[Any] | Manager[Any] | None) -> QuerySet[Any]:
     return queryset
 
 
-def leave_out(
-    products: _Products,
-    keys: Iterable[Any] = (),
-    *,
-    shopper: Shopper,
-    request: HttpRequest | None,
-    bought: bool,
-    carted: bool = True,
-    feedback_of: Shopper = NOBODY,
-) -> _Products:
-    """`products` without some, with `carted` without the cart, with `bought` without what was ever bought.
-
-    Nor is there what the shopper `feedback_of` hides.
-    """
-    left_out = unwanted(
-        keys, shopper=shopper, request=request, bought=bought, carted=carted, feedback_of=feedback_of
-    )
-    return left_out.taken_from(products)
-
-
 def unwanted(
     keys: Iterable[Any] = (),
     *,
-    shopper: Shopper,
-    request: HttpRequest | None,
-    bought: bool,
-    carted: bool = True,
+    shopper: Shopper = NOBODY,
+    request: HttpRequest | None = None,
+    bought: bool = False,
+    carted: bool = False,
     feedback_of: Shopper = NOBODY,
     events: Sequence[Event] | None = None,
 ) -> Unwanted:
-    """What `leave_out` leaves out; with `events`, all that the shopper did, the log is not asked again."""
+    """What a list leaves out.
+
+    Args:
+        keys: products, or their keys.
+        shopper: whose log is asked.
+        request: whose cart counts, where the shop says what is in it.
+        bought: leave out what was ever bought.
+        carted: leave out what is in the cart.
+        feedback_of: leave out what this shopper hides.
+        events: all that the shopper did, where that is known; then the log is not asked again.
+    """
     cart = import_string(settings.CART)(request) if carted and settings.CART and request else ()
     carted = carted and settings.CART is None
     if events is not None:

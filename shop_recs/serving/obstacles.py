@@ -116,27 +116,13 @@ def _conditions(listing: Listing, few: QuerySet[Any]) -> Iterator[tuple[Obstacle
         yield Obstacle("rule", str(stored)), without(few, stored)
     shopper, request = listing.page.shopper, listing.page.request
     if Exclusion.CART in listing.choice.excluded:
-        yield (
-            Obstacle("cart"),
-            eligible.leave_out(few, shopper=shopper, request=request, bought=False, carted=True),
-        )
+        carted = eligible.unwanted(shopper=shopper, request=request, carted=True)
+        yield Obstacle("cart"), carted.taken_from(few)
     if Exclusion.PURCHASED in listing.choice.excluded and settings.EXCLUDE_PURCHASED:
-        yield (
-            Obstacle("bought"),
-            eligible.leave_out(few, shopper=shopper, request=None, bought=True, carted=False),
-        )
+        yield Obstacle("bought"), eligible.unwanted(shopper=shopper, bought=True).taken_from(few)
     if listing.choice.feedback_of != NOBODY:
-        yield (
-            Obstacle("feedback"),
-            eligible.leave_out(
-                few,
-                shopper=NOBODY,
-                request=None,
-                bought=False,
-                carted=False,
-                feedback_of=listing.choice.feedback_of,
-            ),
-        )
+        hidden = eligible.unwanted(feedback_of=listing.choice.feedback_of)
+        yield Obstacle("feedback"), hidden.taken_from(few)
 
 
 def of_places(listing: Listing, rows: Sequence[Row], keys: Collection[Any]) -> dict[Any, Obstacle]:

@@ -92,9 +92,14 @@ class RecommendableQuerySet(QuerySet[_Product]):
         Annotated with `recommendation_score`.
         """
         shopper = shown_to(request)
-        products: Self = eligible.leave_out(
-            self, shopper=shopper, request=request, bought=settings.EXCLUDE_PURCHASED, feedback_of=shopper
+        left_out = eligible.unwanted(
+            shopper=shopper,
+            request=request,
+            bought=settings.EXCLUDE_PURCHASED,
+            carted=True,
+            feedback_of=shopper,
         )
+        products = left_out.taken_from(self)
         return _ranked(products, lambda: ladder.for_shopper(context.of_shopper(shopper, using=products.db)))
 
     def similar_to(self, product_or_products: Any) -> Self:

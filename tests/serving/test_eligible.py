@@ -42,7 +42,7 @@ def test_events_tell_what_the_log_tells(log, visitor, products, seed, bought, ca
     shopper = Shopper(visitor.pk, None)
     read = context.of_shopper(shopper, using="default")
     assert read.tells_all
-    asks = {"shopper": shopper, "request": None, "bought": bought, "carted": carted}
+    asks = {"shopper": shopper, "bought": bought, "carted": carted}
     of_log = eligible.unwanted(**asks).taken_from(eligible.available())
     of_events = eligible.unwanted(**asks, events=read.events).taken_from(eligible.available())
     assert {product.pk for product in of_events} == {product.pk for product in of_log}
