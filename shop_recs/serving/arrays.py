@@ -11,6 +11,7 @@ from django.db.models import BooleanField, Func
 from django.db.models.expressions import RawSQL
 
 Compiled = tuple[str, tuple[Any, ...]]
+"""SQL and its parameters."""
 
 PASSING: Any = RawSQL("passing.keys", ())
 """In a pool, the keys of the products that pass the filters, which were looked up once for all pools."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField, FloatField, Func, JSONField
 
 from shop_recs.conf import get_product_model
+from shop_recs.serving.arrays import Compiled
 
 if TYPE_CHECKING:
     from shop_recs.serving.rungs import NeighbourRung
@@ -36,7 +38,20 @@ _SUMS = """(
 )"""
 
 
-class IsNeighbour(Func):
+class _OfKey(Func, ABC):
+    """An expression of the product's key."""
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> Compiled:
+        return self.of_key(compiler.compile(self.source_expressions[0]), connection)
+
+    @abstractmethod
+    def of_key(self, key: Compiled, connection: BaseDatabaseWrapper) -> Compiled:
+        """SQL and parameters, as is the key."""
+
+
+class IsNeighbour(_OfKey):
     """Whether the product is a neighbour of the rung's events; the index of the keys finds these."""
 
     output_field = BooleanField()
@@ -45,15 +60,12 @@ class IsNeighbour(Func):
         super().__init__("pk")
         self.rung = rung
 
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        key, parameters = compiler.compile(self.source_expressions[0])
+    def of_key(self, key: Compiled, connection: BaseDatabaseWrapper) -> Compiled:
         neighbours = _NEIGHBOURS.format(key_type=key_type(connection))
-        return f"{key} = ANY({neighbours})", (*parameters, self.rung.version.id, self.rung.products)
+        return f"{key[0]} = ANY({neighbours})", (*key[1], self.rung.version.id, self.rung.products)
 
 
-class NeighbourDistance(Func):
+class NeighbourDistance(_OfKey):
     """`[minus the rung's score, place of the event that adds most to it]`; NULL where it is no neighbour."""
 
     output_field = JSONField()
@@ -62,13 +74,11 @@ class NeighbourDistance(Func):
         super().__init__("pk")
         self.rung = rung
 
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        return looked_up(self.rung, compiler.compile(self.source_expressions[0]), connection)
+    def of_key(self, key: Compiled, connection: BaseDatabaseWrapper) -> Compiled:
+        return looked_up(self.rung, key, connection)
 
 
-class IsListed(Func):
+class IsListed(_OfKey):
     """Whether the product's key is in a list, which may be a placeholder."""
 
     output_field = BooleanField()
@@ -77,14 +87,11 @@ class IsListed(Func):
         super().__init__("pk")
         self.keys = keys
 
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        key, parameters = compiler.compile(self.source_expressions[0])
-        return f"{key} = ANY(%s::{key_type(connection)}[])", (*parameters, self.keys)
+    def of_key(self, key: Compiled, connection: BaseDatabaseWrapper) -> Compiled:
+        return f"{key[0]} = ANY(%s::{key_type(connection)}[])", (*key[1], self.keys)
 
 
-class ListedPosition(Func):
+class ListedPosition(_OfKey):
     """Where the product's key stands in a list, from 1; NULL where it does not."""
 
     output_field = FloatField()
@@ -93,17 +100,12 @@ class ListedPosition(Func):
         super().__init__("pk")
         self.keys = keys
 
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: BaseDatabaseWrapper, **extra: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        key, parameters = compiler.compile(self.source_expressions[0])
-        position = f"array_position(%s::{key_type(connection)}[], {key})::float8"
-        return position, (list(self.keys), *parameters)
+    def of_key(self, key: Compiled, connection: BaseDatabaseWrapper) -> Compiled:
+        position = f"array_position(%s::{key_type(connection)}[], {key[0]})::float8"
+        return position, (list(self.keys), *key[1])
 
 
-def looked_up(
-    rung: NeighbourRung, key: tuple[str, tuple[Any, ...]], connection: BaseDatabaseWrapper
-) -> tuple[str, tuple[Any, ...]]:
+def looked_up(rung: NeighbourRung, key: Compiled, connection: BaseDatabaseWrapper) -> Compiled:
     """What `NeighbourDistance` is of the product with this key; SQL and parameters, as is the key."""
     sums = _SUMS.format(key_type=key_type(connection))
     events = (rung.products, rung.weights, rung.places, rung.version.id)
